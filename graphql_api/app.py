@@ -1,0 +1,117 @@
+"""The application: sign-in, the regencies' GraphQL, the province's GraphQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypedDict
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from graphql_api import province, schema
+from graphql_api.context import Context, ProvinceContext, TenantContext
+from graphql_api.identity import bearer_viewer, same_site, viewer_of
+from graphql_api.limits import SecurityHeaders
+from graphql_api.live import News
+from graphql_api.login import login_routes
+from graphql_api.transport import GraphQLView
+from tenants import catalogue
+from tenants.access import Viewer
+from tenants.problems import NotSignedIn
+from tenants.settings import settings
+
+
+class State(TypedDict):
+    """What lives as long as the process."""
+
+    news: News
+
+
+@asynccontextmanager
+async def lifespan(_app: Starlette) -> AsyncIterator[State]:
+    news = News(settings().redis_url)
+    receiving = asyncio.create_task(news.run())
+    try:
+        yield {"news": news}
+    finally:
+        receiving.cancel()
+        with suppress(asyncio.CancelledError):
+            await receiving
+        await news.close()
+
+
+async def _tenant_context(connection: HTTPConnection) -> TenantContext:
+    """Raises `UnknownTenant` before any database work, `NotSignedIn` for bad credentials."""
+    tenant = await to_thread.run_sync(catalogue.tenant, connection.path_params["realm"])
+
+    async def authenticate() -> Viewer | None:
+        return await viewer_of(connection, tenant)
+
+    return TenantContext(
+        realm=tenant,
+        viewer=await authenticate(),
+        authenticate=authenticate,
+        news=connection.state.news,
+    )
+
+
+async def _province_context(connection: HTTPConnection) -> ProvinceContext:
+    province_realm = await to_thread.run_sync(catalogue.province)
+
+    async def authenticate() -> Viewer | None:
+        return await viewer_of(connection, province_realm)
+
+    return ProvinceContext(
+        realm=province_realm,
+        viewer=await authenticate(),
+        authenticate=authenticate,
+        news=connection.state.news,
+    )
+
+
+async def _connect(context: Context[Any], payload: dict[str, object]) -> None:
+    """A socket's connection_init may carry the token that its headers cannot: `authorization`."""
+    given = payload.get("authorization") or payload.get("Authorization")
+    if given is not None:
+        scheme, _, token = str(given).partition(" ")
+        if scheme.lower() != "bearer":
+            raise NotSignedIn
+
+        async def authenticate() -> Viewer | None:
+            return await bearer_viewer(token.strip(), context.realm)
+
+        context.authenticate = authenticate
+        context.viewer = await authenticate()
+    if context.viewer is None:
+        raise NotSignedIn
+
+
+async def _health(_request: object) -> Response:
+    return PlainTextResponse("ok")
+
+
+def create_app() -> Starlette:
+    """The one application: what is tested is what runs."""
+    of_tenant = GraphQLView(
+        schema.schema, context_for=_tenant_context, connect=_connect, same_site=same_site
+    )
+    of_province = GraphQLView(
+        province.schema, context_for=_province_context, connect=_connect, same_site=same_site
+    )
+    app = Starlette(
+        routes=[
+            Route("/health", _health),
+            *login_routes(),
+            Mount("/province/graphql", of_province),
+            Mount("/{realm}/graphql", of_tenant),
+        ],
+        lifespan=lifespan,
+    )
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+app = create_app()

@@ -1,0 +1,127 @@
+"""The seam between GraphQL and the domain: one call is one transaction."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
+from uuid import UUID
+
+from anyio import CapacityLimiter, to_thread
+from sqlalchemy.orm import Session
+from strawberry.dataloader import DataLoader
+from strawberry.types import Info as StrawberryInfo
+
+from graphql_api.live import News
+from tenants import people, trips, verdicts
+from tenants.access import Viewer
+from tenants.evidence import DeviationRecord, DeviationReply, DeviationRuling, VerdictRecord
+from tenants.models import LawfulPlace, Leg, Office, Trip
+from tenants.problems import NotSignedIn
+from tenants.realm import Province, Realm, Tenant
+from workers.queue import look_at
+
+P = ParamSpec("P")
+T = TypeVar("T")
+V = TypeVar("V")
+R = TypeVar("R", bound=Realm)
+
+_limiters: dict[str, CapacityLimiter] = {}
+
+
+def _limiter(slug: str) -> CapacityLimiter:
+    """Threads a realm may keep busy in this process: one that hangs leaves the others theirs."""
+    if slug not in _limiters:
+        _limiters[slug] = CapacityLimiter(12)
+    return _limiters[slug]
+
+
+@dataclass(kw_only=True)
+class Context(Generic[R]):
+    """Of one request, or of one socket. Holds no session: sibling fields run concurrently."""
+
+    realm: R
+    viewer: Viewer | None
+    authenticate: Callable[[], Awaitable[Viewer | None]]
+    news: News
+
+    @property
+    def signed_in(self) -> Viewer:
+        """Who asks; raises `NotSignedIn`."""
+        if self.viewer is None:
+            raise NotSignedIn
+        return self.viewer
+
+    async def still_signed_in(self) -> Viewer:
+        """Who asks, looked up again: for streams that outlive a session or a role."""
+        self.viewer = await self.authenticate()
+        return self.signed_in
+
+    async def read(
+        self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`fn(session, …)` in a thread, in a transaction that PostgreSQL keeps from writing."""
+        return await self._call(True, fn, *args, **kwargs)
+
+    async def write(
+        self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`fn(session, …)` in a thread, committed when it returns, rolled back when it raises."""
+        return await self._call(False, fn, *args, **kwargs)
+
+    async def _call(
+        self,
+        readonly: bool,
+        fn: Callable[Concatenate[Session, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        def call() -> T:
+            with self.realm.session(readonly=readonly) as session:
+                return fn(session, *args, **kwargs)
+
+        return await to_thread.run_sync(call, limiter=_limiter(self.realm.slug))
+
+
+@dataclass(kw_only=True)
+class TenantContext(Context[Tenant]):
+    """What a regency's resolvers work with; the loaders' caches live as long as it does."""
+
+    trips: DataLoader[UUID, Trip] = field(init=False)
+    legs: DataLoader[UUID, list[Leg]] = field(init=False)
+    lawful_places: DataLoader[UUID, list[LawfulPlace]] = field(init=False)
+    verdicts: DataLoader[UUID, VerdictRecord | None] = field(init=False)
+    deviations: DataLoader[UUID, list[DeviationRecord]] = field(init=False)
+    replies: DataLoader[UUID, list[DeviationReply]] = field(init=False)
+    rulings: DataLoader[UUID, list[DeviationRuling]] = field(init=False)
+    offices: DataLoader[UUID, Office | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.renew_loaders()
+
+    def renew_loaders(self) -> None:
+        """Forget what was loaded: for each event of a stream, and after a write."""
+        self.trips = self._loader(trips.by_ids)
+        self.legs = self._loader(trips.legs_of)
+        self.lawful_places = self._loader(trips.lawful_places_of)
+        self.verdicts = self._loader(verdicts.current)
+        self.deviations = self._loader(verdicts.standing)
+        self.replies = self._loader(verdicts.replies)
+        self.rulings = self._loader(verdicts.rulings)
+        self.offices = self._loader(people.offices)
+
+    def _loader(
+        self, fn: Callable[[Session, Sequence[UUID]], Mapping[UUID, V]]
+    ) -> DataLoader[UUID, V]:
+        async def load(keys: list[UUID]) -> Sequence[V]:
+            found = await self.read(fn, keys)
+            return [cast("V", found.get(key)) for key in keys]
+
+        return DataLoader(load)
+
+    async def enqueue(self, trip_id: UUID) -> None:
+        """After a commit: hint that the trip needs a look."""
+        await to_thread.run_sync(look_at, self.realm.slug, trip_id)
+
+
+Info = StrawberryInfo[TenantContext, None]
+ProvinceContext = Context[Province]
+ProvinceInfo = StrawberryInfo[ProvinceContext, None]

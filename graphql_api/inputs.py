@@ -1,0 +1,139 @@
+"""What front ends and phones send, and how it becomes what the domain takes."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+import numpy as np
+import strawberry
+
+from graphql_api.types import (
+    DeviationKind,
+    DeviationState,
+    LawfulPlaceKind,
+    Role,
+    Severity,
+    TransportMode,
+    TripState,
+)
+from tenants import trips
+from tenants.people import Invitation
+from tenants.plans import Letter, PlannedLawfulPlace, PlannedLeg, TripPlan
+from tenants.tracks import Fixes
+from tenants.verdicts import DeviationFilter
+
+
+@strawberry.input(description="The assignment letter (*surat tugas*).")
+class LetterInput:
+    number: str
+    dated: date
+    purpose: str
+    signed_by_id: UUID
+
+    def value(self) -> Letter:
+        return Letter(self.number, self.dated, self.purpose, self.signed_by_id)
+
+
+@strawberry.input(description="A destination: local dates, both included; the way to it.")
+class LegInput:
+    region: str = strawberry.field(description="Kemendagri code, like 64.71.")
+    arrive_on: date
+    depart_on: date
+    transport: TransportMode
+    flight_number: str | None = None
+    lodging_name: str | None = None
+    lodging_lon: float | None = None
+    lodging_lat: float | None = None
+
+
+@strawberry.input(description="Where presence is lawful on these dates (*tempat sah*).")
+class LawfulPlaceInput:
+    region: str
+    kind: LawfulPlaceKind
+    from_on: date
+    until_on: date
+
+
+@strawberry.input(description="Where and when; dates in the regency's zone, both included.")
+class PlanInput:
+    starts_on: date
+    ends_on: date
+    legs: list[LegInput]
+    transit: list[str] = strawberry.field(
+        default_factory=list, description="Regions passed through on the way."
+    )
+    lawful_places: list[LawfulPlaceInput] = strawberry.field(default_factory=list)
+
+    def value(self) -> TripPlan:
+        return TripPlan(
+            starts_on=self.starts_on,
+            ends_on=self.ends_on,
+            legs=[PlannedLeg(**vars(leg)) for leg in self.legs],
+            transit=self.transit,
+            lawful_places=[PlannedLawfulPlace(**vars(place)) for place in self.lawful_places],
+        )
+
+
+@strawberry.input(description="A position with its time, as the phone's clock had it.")
+class FixInput:
+    time: datetime
+    lon: float
+    lat: float
+    accuracy: float | None = strawberry.field(default=None, description="Metres.")
+    speed: float | None = strawberry.field(default=None, description="Metres a second.")
+
+
+def fixes_of(fixes: list[FixInput]) -> Fixes:
+    def column(values: list[float | None]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        return np.array(values, dtype=np.float64)
+
+    return Fixes(
+        time=column([fix.time.timestamp() for fix in fixes]),
+        lon=column([fix.lon for fix in fixes]),
+        lat=column([fix.lat for fix in fixes]),
+        accuracy=column([fix.accuracy for fix in fixes]),
+        speed=column([fix.speed for fix in fixes]),
+    )
+
+
+@strawberry.input(description="Conditions that all must hold.")
+class TripFilter:
+    states: list[TripState] | None = None
+    traveller_id: UUID | None = None
+    starts_from: date | None = None
+    starts_until: date | None = None
+
+    def value(self) -> trips.TripFilter:
+        return trips.TripFilter(**vars(self))
+
+
+@strawberry.input(description="Conditions that all must hold.")
+class DeviationFilterInput:
+    kinds: list[DeviationKind] | None = None
+    states: list[DeviationState] | None = None
+    severities: list[Severity] | None = None
+    trip_id: UUID | None = None
+
+    def value(self) -> DeviationFilter:
+        return DeviationFilter(self.kinds, self.states, self.severities, self.trip_id)
+
+
+@strawberry.input(description="A person to be known to the regency.")
+class InvitationInput:
+    name: str
+    roles: list[Role]
+    office_id: UUID | None = None
+    nip: str | None = strawberry.field(default=None, description="18 digits, PNS or PPPK.")
+    position: str | None = None
+    invited_as: str | None = strawberry.field(
+        default=None, description="What the issuer will call her; without it she cannot sign in."
+    )
+
+    def value(self) -> Invitation:
+        return Invitation(
+            name=self.name,
+            roles=frozenset(self.roles),
+            office_id=self.office_id,
+            nip=self.nip,
+            position=self.position,
+            invited_as=self.invited_as,
+        )

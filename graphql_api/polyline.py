@@ -1,0 +1,51 @@
+"""A track as one value: GeoJSON with gaps left open, and Google's encoded polyline."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenants.tracks import Fixes, Floats
+
+SILENCE_SECONDS: Final = 3_600
+
+
+def feature(fixes: Fixes) -> dict[str, Any]:
+    """A GeoJSON Feature (RFC 7946) of fixes in order of time.
+
+    A line for each stretch without a silence of more than an hour: across a silence nothing is
+    drawn. `times` and `accuracies` have the shape of the coordinates; unknown accuracy is null.
+    """
+    cuts = np.flatnonzero(np.diff(fixes.time) > SILENCE_SECONDS) + 1
+    coordinates = np.round(np.column_stack([fixes.lon, fixes.lat]), 6)
+    lines = [line.tolist() for line in np.split(coordinates, cuts)]
+    known = np.where(np.isnan(fixes.accuracy), None, np.round(fixes.accuracy, 1))
+    return {
+        "type": "Feature",
+        "geometry": {
+            "type": "MultiLineString",
+            # A line has at least two positions; a lonely fix is a line that goes nowhere.
+            "coordinates": [line if len(line) > 1 else line * 2 for line in lines],
+        },
+        "properties": {
+            "times": [part.tolist() for part in np.split(fixes.time, cuts)],
+            "accuracies": [part.tolist() for part in np.split(known, cuts)],
+        },
+    }
+
+
+def encode(*, lon: Floats, lat: Floats) -> str:
+    """Google's encoded polyline with five decimals (latitude first) of n positions.
+
+    Differences of consecutive positions, zigzagged, in groups of five bits, lowest first, each
+    shifted to printable ASCII.
+    """
+    scaled = np.round(np.column_stack([lat, lon]) * 1e5).astype(np.int64)
+    steps = np.diff(scaled, axis=0, prepend=np.zeros((1, 2), dtype=np.int64)).ravel()
+    zigzag = (steps << 1) ^ (steps >> 63)
+    groups = zigzag[:, None] >> np.arange(0, 30, 5)
+    more = groups[:, 1:] > 0
+    letters: NDArray[np.int64] = (groups & 0x1F) + 63
+    letters[:, :-1] += np.where(more, 0x20, 0)
+    used = np.column_stack([np.ones(len(groups), dtype=np.bool_), more])
+    return letters[used].astype(np.uint8).tobytes().decode("ascii")

@@ -1,0 +1,273 @@
+"""The regency's GraphQL types. Rows of the domain are the values: a type names what it shows."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from graphql_api import polyline
+from graphql_api.context import Info
+from graphql_api.scalars import GeoJSON, Rupiah
+from tenants import evidence, models, tracks
+from tenants.models import Role as RoleEnum
+from workers import case
+
+Role = strawberry.enum(RoleEnum, name="Role")
+OfficeKind = strawberry.enum(models.OfficeKind, name="OfficeKind")
+TripState = strawberry.enum(models.TripState, name="TripState")
+TransportMode = strawberry.enum(models.TransportMode, name="TransportMode")
+LawfulPlaceKind = strawberry.enum(
+    models.LawfulPlaceKind, name="LawfulPlaceKind", description="*Tempat sah*, PMK 119/2023."
+)
+Outcome = strawberry.enum(
+    case.Outcome,
+    name="Outcome",
+    description="What the track says about the plan; UNVERIFIABLE accuses nobody.",
+)
+DeviationKind = strawberry.enum(case.DeviationKind, name="DeviationKind")
+DeviationState = strawberry.enum(evidence.DeviationState, name="DeviationState")
+Severity = strawberry.enum(case.Severity, name="Severity")
+DayState = strawberry.enum(case.DayState, name="DayState")
+
+
+class _Row:
+    """A type whose values are rows of one table."""
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, ROWS[cls.__name__])
+
+
+@strawberry.type(description="An organisation of the regency (*OPD*).")
+class Office(_Row):
+    id: UUID
+    name: str
+    kind: OfficeKind
+    parent_id: UUID | None
+
+
+@strawberry.type(description="A person known to the regency (*pegawai*).")
+class Member(_Row):
+    id: UUID
+    name: str
+    position: str | None = strawberry.field(description="*Jabatan*.")
+
+    @strawberry.field(description="For those who may issue trips for her, and for herself.")
+    def nip(self: strawberry.Parent[models.Member], info: Info) -> str | None:
+        viewer = info.context.signed_in
+        trusted = viewer.roles & {RoleEnum.OPERATOR, RoleEnum.TENANT_ADMIN}
+        return self.nip if trusted or viewer.member_id == self.id else None
+
+    @strawberry.field
+    def roles(self: strawberry.Parent[models.Member]) -> list[Role]:
+        return [RoleEnum(role) for role in self.roles]
+
+    @strawberry.field
+    async def office(self: strawberry.Parent[models.Member], info: Info) -> Office | None:
+        if self.office_id is None:
+            return None
+        return await info.context.offices.load(self.office_id)  # type: ignore[return-value]
+
+
+@strawberry.type(description="A kabupaten or kota; the code is Kemendagri's.")
+class Region:
+    code: str
+    name: str
+    zone: str = strawberry.field(description="IANA name of its time zone.")
+
+
+@strawberry.type(description="The letter that sends people on a trip (*surat tugas*).")
+class AssignmentLetter(_Row):
+    id: UUID
+    number: str
+    dated: date
+    purpose: str = strawberry.field(description="*Maksud perjalanan dinas*.")
+    signed_by_id: UUID = strawberry.field(description="The member who sends (*pemberi tugas*).")
+
+
+@strawberry.type(description="A destination of a trip, with its local dates, both included.")
+class Leg(_Row):
+    position: int
+    region_code: str
+    zone: str
+    arrive_on: date
+    depart_on: date
+    transport: TransportMode
+    flight_number: str | None
+    lodging_name: str | None
+    lodging_lon: float | None
+    lodging_lat: float | None
+
+
+@strawberry.type(description="A place where presence is lawful on these dates (*tempat sah*).")
+class LawfulPlace(_Row):
+    region_code: str
+    kind: LawfulPlaceKind
+    from_on: date
+    until_on: date
+
+
+@strawberry.type(description="A trip's track as one value; null for those who may not see it.")
+class Track:
+    fixes: strawberry.Private[tracks.Fixes]
+
+    @strawberry.field
+    def fix_count(self) -> int:
+        return len(self.fixes)
+
+    @strawberry.field
+    def started_at(self) -> datetime:
+        return tracks.time_of(self.fixes.time[0])
+
+    @strawberry.field
+    def ended_at(self) -> datetime:
+        return tracks.time_of(self.fixes.time[-1])
+
+    @strawberry.field(
+        description="A Feature: a MultiLineString cut where the phone was silent for over an hour;"
+        " `times` (seconds since 1970) and `accuracies` (metres) run beside its coordinates."
+    )
+    def geojson(self) -> GeoJSON:
+        return GeoJSON(polyline.feature(self.fixes))
+
+    @strawberry.field(
+        description="Google's encoded polyline, five decimals; latitude first, by its format."
+    )
+    def polyline(self) -> str:
+        return polyline.encode(lon=self.fixes.lon, lat=self.fixes.lat)
+
+
+@strawberry.type(description="A planned day: what was planned, seen, or stays unknown.")
+class Day:
+    date: date
+    planned: list[str]
+    seen: list[str]
+    known_seconds: float
+    state: DayState
+
+
+@strawberry.type(description="A finding for a human, never a sanction (*hasil pemeriksaan*).")
+class Verdict(_Row):
+    id: UUID
+    outcome: Outcome
+    final: bool = strawberry.field(description="False while the trip's time is not over.")
+    coverage: float = strawberry.field(description="Share of the time that is known, 0 to 1.")
+    observed_days: int = strawberry.field(description="Days certainly away from the seat.")
+    unknown_days: int = strawberry.field(description="Days that prove nothing either way.")
+    ruleset: int
+    boundary_set: int
+    evaluated_at: datetime
+
+    @strawberry.field
+    def days(self: strawberry.Parent[evidence.VerdictRecord]) -> list[Day]:
+        return [
+            Day(
+                date=date.fromisoformat(day["date"]),
+                planned=day["planned"],
+                seen=day["seen"],
+                known_seconds=day["known_seconds"],
+                state=case.DayState(day["state"]),
+            )
+            for day in self.detail["days"]
+        ]
+
+
+@strawberry.type(description="What the traveller says to a deviation (*hak jawab*).")
+class Reply(_Row):
+    member_id: UUID
+    body: str
+    replied_at: datetime
+
+
+@strawberry.type(description="What an inspector decided about a deviation, and why.")
+class Ruling(_Row):
+    member_id: UUID
+    upheld: bool
+    reason: str
+    ruled_at: datetime
+
+
+@strawberry.type(description="One way in which track and plan differ (*temuan*): a case.")
+class Deviation(_Row):
+    id: UUID
+    trip_id: UUID
+    kind: DeviationKind
+    severity: Severity
+    state: DeviationState
+    leg: int | None
+    started_at: datetime
+    ended_at: datetime
+    region_code: str | None = strawberry.field(description="Where the traveller was seen.")
+    planned_region_code: str | None = strawberry.field(description="Where she was sent.")
+    coverage: float
+    amount: Rupiah | None = strawberry.field(description="Rupiah at stake.")
+    evidence: list[str] = strawberry.field(description="Digests of the uploads that prove it.")
+    message_id: str = strawberry.field(name="message", description="Temuan dalam satu kalimat.")
+    message_en: str
+    found_at: datetime
+
+    @strawberry.field
+    async def trip(self: strawberry.Parent[evidence.DeviationRecord], info: Info) -> "Trip":
+        return await info.context.trips.load(self.trip_id)  # type: ignore[return-value]
+
+    @strawberry.field
+    async def replies(self: strawberry.Parent[evidence.DeviationRecord], info: Info) -> list[Reply]:
+        return await info.context.replies.load(self.id)  # type: ignore[return-value]
+
+    @strawberry.field
+    async def rulings(
+        self: strawberry.Parent[evidence.DeviationRecord], info: Info
+    ) -> list[Ruling]:
+        return await info.context.rulings.load(self.id)  # type: ignore[return-value]
+
+
+@strawberry.type(description="One traveller's official trip (*perjalanan dinas*).")
+class Trip(_Row):
+    id: UUID
+    spd_number: str | None = strawberry.field(description="*Nomor SPD/SPPD*.")
+    starts_on: date
+    ends_on: date
+    state: TripState
+    revision: int
+    transit: list[str]
+    started_at: datetime | None
+    finished_at: datetime | None
+    claimed_days: int | None = strawberry.field(description="Days of allowance claimed.")
+    letter: AssignmentLetter
+    traveller: Member
+
+    @strawberry.field
+    async def legs(self: strawberry.Parent[models.Trip], info: Info) -> list[Leg]:
+        return await info.context.legs.load(self.id)  # type: ignore[return-value]
+
+    @strawberry.field
+    async def lawful_places(self: strawberry.Parent[models.Trip], info: Info) -> list[LawfulPlace]:
+        return await info.context.lawful_places.load(self.id)  # type: ignore[return-value]
+
+    @strawberry.field
+    async def verdict(self: strawberry.Parent[models.Trip], info: Info) -> Verdict | None:
+        return await info.context.verdicts.load(self.id)  # type: ignore[return-value]
+
+    @strawberry.field
+    async def deviations(self: strawberry.Parent[models.Trip], info: Info) -> list[Deviation]:
+        return await info.context.deviations.load(self.id)  # type: ignore[return-value]
+
+    @strawberry.field
+    async def track(self: strawberry.Parent[models.Trip], info: Info) -> Track | None:
+        fixes = await info.context.read(tracks.of_trip, info.context.signed_in, self.id)
+        return Track(fixes=fixes) if fixes is not None else None
+
+
+ROWS: dict[str, type[Any]] = {
+    "Office": models.Office,
+    "Member": models.Member,
+    "AssignmentLetter": models.AssignmentLetter,
+    "Leg": models.Leg,
+    "LawfulPlace": models.LawfulPlace,
+    "Trip": models.Trip,
+    "Verdict": evidence.VerdictRecord,
+    "Reply": evidence.DeviationReply,
+    "Ruling": evidence.DeviationRuling,
+    "Deviation": evidence.DeviationRecord,
+}

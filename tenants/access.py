@@ -1,0 +1,101 @@
+"""Who may see and do what: the only door to an object.
+
+What is absent and what is forbidden look the same to the one who asks.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, false, or_, select, true
+from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm.interfaces import ORMOption
+
+from tenants.evidence import DeviationRecord, DeviationState
+from tenants.models import Member, Office, Role, Trip
+from tenants.problems import NotAllowed, NotFound
+
+WHOLE_REGENCY = frozenset({Role.INSPECTOR, Role.TENANT_ADMIN})
+OWN_OFFICE = frozenset({Role.OPERATOR, Role.HEAD_OF_OFFICE, Role.TREASURER})
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks: a member of this realm, by what sign-in proved."""
+
+    member_id: UUID
+    name: str
+    roles: frozenset[Role]
+    office_id: UUID | None
+
+    def require(self, *roles: Role) -> None:
+        """Raise `NotAllowed` unless the viewer has one of `roles`."""
+        if self.roles.isdisjoint(roles):
+            raise NotAllowed(tuple(roles))
+
+
+def viewer_of(member: Member) -> Viewer:
+    roles = frozenset(Role(role) for role in member.roles)
+    return Viewer(member.id, member.name, roles, member.office_id)
+
+
+def members(viewer: Viewer) -> ColumnElement[bool]:
+    """Condition on `Member`: those whose trips the viewer may see, herself included."""
+    if viewer.roles & WHOLE_REGENCY:
+        return true()
+    own_office: ColumnElement[bool] = false()
+    if viewer.roles & OWN_OFFICE and viewer.office_id is not None:
+        root = select(Office.id).where(Office.id == viewer.office_id).cte(recursive=True)
+        child = aliased(Office)
+        offices = root.union(select(child.id).where(child.parent_id == root.c.id))
+        own_office = Member.office_id.in_(select(offices.c.id))
+    return or_(Member.id == viewer.member_id, own_office)
+
+
+def trips(viewer: Viewer) -> Select[Trip]:
+    """The trips the viewer may see; the traveller is joined."""
+    return select(Trip).join(Trip.traveller).where(members(viewer))
+
+
+def trip(session: Session, viewer: Viewer, trip_id: UUID, *options: ORMOption) -> Trip:
+    """One trip; raises `NotFound` when it is absent or not the viewer's to see."""
+    found = session.scalar(trips(viewer).where(Trip.id == trip_id).options(*options))
+    if found is None:
+        raise NotFound("Perjalanan dinas")
+    return found
+
+
+def member(session: Session, viewer: Viewer, member_id: UUID) -> Member:
+    """One member whose trips the viewer may see; raises `NotFound`."""
+    found = session.scalar(select(Member).where(Member.id == member_id, members(viewer)))
+    if found is None:
+        raise NotFound("Pegawai")
+    return found
+
+
+def deviations(viewer: Viewer) -> Select[DeviationRecord]:
+    """The findings that stand, of the trips the viewer may see."""
+    return (
+        select(DeviationRecord)
+        .join(DeviationRecord.trip)
+        .join(Trip.traveller)
+        .where(members(viewer), DeviationRecord.state != DeviationState.WITHDRAWN)
+    )
+
+
+def deviation(session: Session, viewer: Viewer, deviation_id: UUID) -> DeviationRecord:
+    """One finding that stands; raises `NotFound`."""
+    found = session.scalar(deviations(viewer).where(DeviationRecord.id == deviation_id))
+    if found is None:
+        raise NotFound("Temuan")
+    return found
+
+
+def sees_track(viewer: Viewer, traveller_id: UUID) -> bool:
+    """Whether the viewer may see positions on a trip that is hers to see.
+
+    Those who issue and pay trips need the verdict; only the traveller, her head of office and the
+    inspectorate need the track behind it (UU 27/2022: no more than the purpose asks).
+    """
+    return traveller_id == viewer.member_id or bool(
+        viewer.roles & {Role.INSPECTOR, Role.HEAD_OF_OFFICE}
+    )

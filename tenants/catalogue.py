@@ -1,0 +1,133 @@
+"""The control catalogue: which realms are served, and where their databases are."""
+
+import time
+from functools import cache
+from threading import Lock
+from typing import Final
+
+from cryptography.fernet import Fernet
+from sqlalchemy import ARRAY, Text, create_engine, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from tenants.problems import UnknownTenant
+from tenants.realm import Issuer, Province, Realm, RealmState, Tenant, sqlalchemy_url
+from tenants.settings import settings
+
+PROVINCE_SLUG: Final = "province"
+FRESH_SECONDS: Final = 5.0
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {str: Text}
+
+
+class RealmRecord(Base):
+    """A realm as the catalogue keeps it; the DSNs and the client's secret are encrypted."""
+
+    __tablename__ = "realm"
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    zone: Mapped[str | None]
+    state: Mapped[RealmState] = mapped_column(Text)
+    dsn: Mapped[str]
+    owner_dsn: Mapped[str]
+    issuer_url: Mapped[str]
+    client_id: Mapped[str]
+    client_secret: Mapped[str | None]
+    audience: Mapped[str]
+    algorithms: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    identity_claim: Mapped[str]
+
+    def opened(self) -> Realm:
+        issuer = Issuer(
+            url=self.issuer_url,
+            client_id=self.client_id,
+            client_secret=decrypt(self.client_secret) if self.client_secret else None,
+            audience=self.audience,
+            algorithms=tuple(self.algorithms),
+            identity_claim=self.identity_claim,
+        )
+        common = (self.slug, self.code, self.name, decrypt(self.dsn), issuer, self.state)
+        return Province(*common) if self.zone is None else Tenant(*common, zone=self.zone)
+
+
+def encrypt(secret: str) -> str:
+    return Fernet(settings().secret_key).encrypt(secret.encode()).decode()
+
+
+def decrypt(secret: str) -> str:
+    return Fernet(settings().secret_key).decrypt(secret.encode()).decode()
+
+
+class _Catalogue:
+    """All realms, read again when older than `FRESH_SECONDS`.
+
+    A suspension therefore takes effect within that time in every process. When the control
+    database does not answer, what was last read goes on being served.
+    """
+
+    def __init__(self) -> None:
+        self._realms: dict[str, Realm] = {}
+        self._read_at = float("-inf")
+        self._lock = Lock()
+        self._engine = create_engine(
+            sqlalchemy_url(settings().control_dsn), pool_size=1, max_overflow=2, pool_pre_ping=True
+        )
+
+    def realms(self) -> dict[str, Realm]:
+        with self._lock:
+            if time.monotonic() - self._read_at > FRESH_SECONDS:
+                try:
+                    with Session(self._engine) as session:
+                        records = session.scalars(select(RealmRecord).order_by(RealmRecord.code))
+                        self._realms = {record.slug: record.opened() for record in records}
+                except OperationalError:
+                    if not self._realms:
+                        raise
+                self._read_at = time.monotonic()
+            return self._realms
+
+
+@cache
+def _catalogue() -> _Catalogue:
+    return _Catalogue()
+
+
+def realm(slug: str) -> Realm:
+    """The realm that is served under `slug`, to the letter; raises `UnknownTenant`."""
+    found = _catalogue().realms().get(slug)
+    if found is None or found.state is not RealmState.ACTIVE:
+        raise UnknownTenant
+    return found
+
+
+def tenant(slug: str) -> Tenant:
+    """The regency that is served under `slug`; raises `UnknownTenant`, for the province too."""
+    found = realm(slug)
+    if not isinstance(found, Tenant):
+        raise UnknownTenant
+    return found
+
+
+def tenants() -> list[Tenant]:
+    """The regencies that are served, by code."""
+    return [
+        found
+        for found in _catalogue().realms().values()
+        if isinstance(found, Tenant) and found.state is RealmState.ACTIVE
+    ]
+
+
+def province() -> Province:
+    """The province; raises `UnknownTenant` before `jejak init` made it."""
+    found = realm(PROVINCE_SLUG)
+    assert isinstance(found, Province)
+    return found
+
+
+def read_again() -> None:
+    """Forget what was read, after a change made by this process."""
+    _catalogue.cache_clear()

@@ -1,0 +1,156 @@
+"""Evidence and findings: what a trip's track was, what was concluded, what people said to it."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from geoalchemy2 import Geometry, WKBElement
+from sqlalchemy import (
+    ARRAY,
+    REAL,
+    BigInteger,
+    FetchedValue,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from tenants.models import Base, Trip
+
+
+class TrackChunk(Base):
+    """One accepted upload of fixes, never changed: evidence.
+
+    `path` is a POINT M or LINESTRING M, lon/lat in degrees, M in seconds since 1970 UTC; `accuracy`
+    (metres) and `speed` (metres a second) run beside its points, NaN where the phone did not say.
+    `digest` is over the content, `link` over the link before it and `digest`.
+    """
+
+    __tablename__ = "track_chunk"
+    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    ended_at: Mapped[datetime]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    arrival: Mapped[int] = mapped_column(BigInteger)
+    device: Mapped[str]
+    path: Mapped[WKBElement] = mapped_column(
+        Geometry("GEOMETRYM", srid=4326, dimension=3, spatial_index=False)
+    )
+    accuracy: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    speed: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    link: Mapped[bytes]
+    __table_args__ = {"postgresql_partition_by": "RANGE (started_at)"}
+
+
+class VerdictRecord(Base):
+    """A finding about a trip for a human to weigh, never a sanction; the newest is `current`.
+
+    `detail` holds the days, stays, gaps and deviations it was made of. While outcome and
+    deviations stay what they are, new fixes refresh the current row; when they change it is kept
+    and another becomes current.
+    """
+
+    __tablename__ = "verdict"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant: Mapped[str] = mapped_column(server_default=FetchedValue())
+    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"))
+    current: Mapped[bool] = mapped_column(default=True)
+    outcome: Mapped[str]
+    final: Mapped[bool]
+    coverage: Mapped[float]
+    observed_days: Mapped[int] = mapped_column(Integer)
+    unknown_days: Mapped[int] = mapped_column(Integer)
+    ruleset: Mapped[int] = mapped_column(ForeignKey("ruleset.version"))
+    boundary_set: Mapped[int] = mapped_column(ForeignKey("boundary_set.version"))
+    watermark: Mapped[int] = mapped_column(BigInteger)
+    evaluated_at: Mapped[datetime]
+    detail: Mapped[dict[str, Any]]
+    __table_args__ = (
+        Index("verdict_current", "trip_id", unique=True, postgresql_where=text("current")),
+        Index("verdict_identity", "id", "current", unique=True),
+    )
+
+
+class DeviationState(StrEnum):
+    """From finding to decision; WITHDRAWN when later evidence or a later plan made it vanish."""
+
+    OPEN = "OPEN"
+    ANSWERED = "ANSWERED"
+    UPHELD = "UPHELD"
+    EXCUSED = "EXCUSED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class DeviationRecord(Base):
+    """One way in which track and plan differ: a case (*temuan*), a finding and not a sanction.
+
+    It stays the same row while evidence grows, so that replies stay with it; every verdict keeps
+    in `detail` what it said at its time. `evidence` holds the digests (hex) of the chunks that
+    prove it, `amount` the rupiah at stake.
+    """
+
+    __tablename__ = "deviation"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant: Mapped[str] = mapped_column(server_default=FetchedValue())
+    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"))
+    verdict_id: Mapped[UUID] = mapped_column(ForeignKey("verdict.id"))
+    kind: Mapped[str]
+    severity: Mapped[str]
+    state: Mapped[DeviationState] = mapped_column(Text, default=DeviationState.OPEN)
+    leg: Mapped[int | None] = mapped_column(SmallInteger)
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    region_code: Mapped[str | None]
+    planned_region_code: Mapped[str | None]
+    coverage: Mapped[float]
+    amount: Mapped[Decimal | None]
+    evidence: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    message_id: Mapped[str]
+    message_en: Mapped[str]
+    found_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+    trip: Mapped[Trip] = relationship(lazy="raise")
+    __table_args__ = (
+        Index("deviation_newest", "found_at", "id"),
+        Index("deviation_identity", "id", "state", unique=True),
+        Index(
+            "deviation_case",
+            "trip_id",
+            "kind",
+            "leg",
+            "region_code",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+
+
+class DeviationReply(Base):
+    """What the traveller says to a deviation (*hak jawab*), inside the case."""
+
+    __tablename__ = "deviation_reply"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    deviation_id: Mapped[UUID] = mapped_column(ForeignKey("deviation.id"), index=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    body: Mapped[str]
+    replied_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class DeviationRuling(Base):
+    """What an inspector decides about a deviation: a human's word, with the reason."""
+
+    __tablename__ = "deviation_ruling"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    deviation_id: Mapped[UUID] = mapped_column(ForeignKey("deviation.id"), index=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    upheld: Mapped[bool]
+    reason: Mapped[str]
+    ruled_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

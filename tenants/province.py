@@ -1,0 +1,136 @@
+"""What the province holds: figures and cases that the regencies publish, and no track."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Double, Numeric, Text, func, select, tuple_
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from tenants.access import Viewer
+from tenants.models import Role
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {str: Text, Decimal: Numeric(14, 2), float: Double}
+
+
+class Regency(Base):
+    __tablename__ = "regency"
+    code: Mapped[str] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+
+
+class SharedTrip(Base):
+    __tablename__ = "trip"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    state: Mapped[str]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+
+
+class SharedVerdict(Base):
+    __tablename__ = "verdict"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    trip_id: Mapped[UUID]
+    current: Mapped[bool]
+    outcome: Mapped[str]
+    final: Mapped[bool]
+    coverage: Mapped[float]
+    evaluated_at: Mapped[datetime]
+
+
+class SharedDeviation(Base):
+    """A case as a regency shares it: no name, no NIP, no position."""
+
+    __tablename__ = "deviation"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    trip_id: Mapped[UUID]
+    kind: Mapped[str]
+    severity: Mapped[str]
+    state: Mapped[str]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    region_code: Mapped[str | None]
+    planned_region_code: Mapped[str | None]
+    coverage: Mapped[float]
+    amount: Mapped[Decimal | None]
+    message_id: Mapped[str]
+    message_en: Mapped[str]
+    found_at: Mapped[datetime]
+
+
+@dataclass(slots=True)
+class Figures:
+    """A regency in numbers; `verdicts` counts trips by the outcome in force."""
+
+    code: str
+    name: str
+    trips: int = 0
+    verdicts: dict[str, int] = field(default_factory=dict)
+    open_deviations: int = 0
+    settled_deviations: int = 0
+    amount_at_stake: Decimal = Decimal(0)
+
+
+OPEN_STATES = ("OPEN", "ANSWERED")
+
+
+def figures(session: Session, viewer: Viewer) -> list[Figures]:
+    """The figures of every regency, by code; cancelled trips do not count."""
+    viewer.require(Role.OVERSEER)
+    found = {
+        row.code: Figures(row.code, row.name)
+        for row in session.scalars(select(Regency).order_by(Regency.code))
+    }
+    trips = select(SharedTrip.tenant, func.count()).where(SharedTrip.state != "CANCELLED")
+    for code, count in session.execute(trips.group_by(SharedTrip.tenant)):
+        found[code].trips = count
+    outcomes = select(SharedVerdict.tenant, SharedVerdict.outcome, func.count()).group_by(
+        SharedVerdict.tenant, SharedVerdict.outcome
+    )
+    for code, outcome, count in session.execute(outcomes):
+        found[code].verdicts[outcome] = count
+    is_open = SharedDeviation.state.in_(OPEN_STATES)
+    cases = select(
+        SharedDeviation.tenant,
+        func.count().filter(is_open),
+        func.count().filter(~is_open),
+        func.coalesce(func.sum(SharedDeviation.amount).filter(is_open), 0),
+    ).group_by(SharedDeviation.tenant)
+    for code, opened, settled, amount in session.execute(cases):
+        case = found[code]
+        case.open_deviations, case.settled_deviations, case.amount_at_stake = (
+            opened,
+            settled,
+            amount,
+        )
+    return list(found.values())
+
+
+def page(
+    session: Session,
+    viewer: Viewer,
+    *,
+    tenant: str | None,
+    states: Sequence[str] | None,
+    after: tuple[datetime, UUID] | None,
+    first: int,
+) -> list[SharedDeviation]:
+    """Up to `first` + 1 shared cases of all regencies, newest first."""
+    viewer.require(Role.OVERSEER)
+    query = select(SharedDeviation)
+    if tenant is not None:
+        query = query.where(SharedDeviation.tenant == tenant)
+    if states is not None:
+        query = query.where(SharedDeviation.state.in_(states))
+    if after is not None:
+        query = query.where(tuple_(SharedDeviation.found_at, SharedDeviation.id) < after)
+    newest = query.order_by(SharedDeviation.found_at.desc(), SharedDeviation.id.desc())
+    return list(session.scalars(newest.limit(first + 1)))

@@ -1,0 +1,147 @@
+"""A PostgreSQL server as its administrator sees it: databases, roles, the template.
+
+Needs `JEJAK_SERVER_DSN`; used by the `jejak` command, never by the API.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tenants.problems import InvalidInput
+from tenants.settings import settings
+
+TEMPLATE = "jejak_template"
+EXTENSIONS = ("postgis", "btree_gist")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The database of a realm and its three roles, each of which may connect there only.
+
+    The owner migrates, the app role serves (it owns nothing and cannot change evidence), the share
+    role replicates to the province.
+    """
+
+    database: str
+
+    @property
+    def app(self) -> str:
+        return self.database
+
+    @property
+    def owner(self) -> str:
+        return f"{self.database}_owner"
+
+    @property
+    def share(self) -> str:
+        return f"{self.database}_share"
+
+
+def names_of(slug: str) -> Names:
+    return Names("jejak_" + slug.replace("-", "_"))
+
+
+@contextmanager
+def admin(database: str | None = None) -> Iterator[psycopg.Connection]:
+    dsn = settings().server_dsn
+    if dsn is None:
+        raise InvalidInput("JEJAK_SERVER_DSN", "belum diatur", "is not set")
+    if database is not None:
+        dsn = make_conninfo(dsn, dbname=database)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection
+
+
+def run(connection: psycopg.Connection, statement: str, **names: str) -> None:
+    connection.execute(
+        sql.SQL(statement).format(**{key: sql.Identifier(name) for key, name in names.items()})
+    )
+
+
+def _dsn(role: str, password: str, database: str) -> str:
+    server = conninfo_to_dict(settings().server_dsn or "")
+    server.update(user=role, password=password, dbname=database)
+    return make_conninfo("", **server)
+
+
+def _create_role(connection: psycopg.Connection, role: str, *, replication: bool = False) -> str:
+    password = secrets.token_urlsafe(24)
+    attributes = "LOGIN REPLICATION" if replication else "LOGIN"
+    connection.execute(
+        sql.SQL("CREATE ROLE {role} " + attributes + " PASSWORD {password}").format(
+            role=sql.Identifier(role), password=sql.Literal(password)
+        )
+    )
+    run(connection, "ALTER ROLE {role} SET timezone = 'UTC'", role=role)
+    return password
+
+
+def create_database(
+    connection: psycopg.Connection, names: Names, undo: ExitStack, *, share: bool, template: str
+) -> dict[str, str]:
+    """The roles, then the database from the template, closed to everybody else; DSN by role."""
+    passwords = {}
+    roles = [names.owner, names.app] + ([names.share] if share else [])
+    for role in roles:
+        passwords[role] = _create_role(connection, role, replication=role == names.share)
+        undo.callback(run, connection, "DROP ROLE IF EXISTS {role}", role=role)
+    for setting in ("statement_timeout = '30s'", "lock_timeout = '10s'"):
+        run(connection, "ALTER ROLE {role} SET " + setting, role=names.app)
+    run(
+        connection,
+        "CREATE DATABASE {database} TEMPLATE {template} OWNER {owner}",
+        database=names.database,
+        template=template,
+        owner=names.owner,
+    )
+    undo.callback(drop_database, connection, names.database)
+    run(connection, "REVOKE ALL ON DATABASE {database} FROM PUBLIC", database=names.database)
+    for role in roles:
+        run(
+            connection,
+            "GRANT CONNECT ON DATABASE {database} TO {role}",
+            database=names.database,
+            role=role,
+        )
+    return {role: _dsn(role, password, names.database) for role, password in passwords.items()}
+
+
+def drop_database(connection: psycopg.Connection, database: str) -> None:
+    run(connection, "DROP DATABASE IF EXISTS {database} WITH (FORCE)", database=database)
+
+
+def prepare_server() -> None:
+    """Close the server's own databases to tenants and make the template; may run again."""
+    with admin() as connection:
+        for database in ("postgres", "template1"):
+            run(connection, "REVOKE CONNECT ON DATABASE {name} FROM PUBLIC", name=database)
+        if _exists(connection, TEMPLATE):
+            return
+        run(connection, "CREATE DATABASE {name}", name=TEMPLATE)
+    try:
+        with admin(TEMPLATE) as connection:
+            for extension in EXTENSIONS:
+                run(connection, "CREATE EXTENSION {name}", name=extension)
+        with admin() as connection:
+            run(connection, "REVOKE ALL ON DATABASE {name} FROM PUBLIC", name=TEMPLATE)
+            run(
+                connection,
+                "ALTER DATABASE {name} IS_TEMPLATE true ALLOW_CONNECTIONS false",
+                name=TEMPLATE,
+            )
+    except psycopg.Error:
+        with admin() as connection:
+            drop_database(connection, TEMPLATE)
+        raise
+
+
+def _exists(connection: psycopg.Connection, database: str) -> bool:
+    return (
+        connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
+        is not None
+    )

@@ -1,0 +1,280 @@
+"""Tracks: uploads of fixes become immutable chunks; a track is read back from them as arrays."""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from tenants import access, trips
+from tenants.access import Viewer
+from tenants.models import Trip, TripProgress, TripState
+from tenants.problems import InvalidFix, InvalidInput, NotFound, TooManyFixes, WrongState
+
+MOST_FIXES: Final = 1_000
+CLOCK_AHEAD: Final = timedelta(minutes=10)
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+EARTH_RADIUS_M: Final = 6_371_000
+WKB_POINT, WKB_LINESTRING, WKB_M, WKB_SRID = 1, 2, 0x40000000, 0x20000000
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Fixes:
+    """Fixes as a phone sent them, side by side: all arrays have one length.
+
+    `time` is seconds since 1970 UTC, `lon` and `lat` degrees (EPSG:4326), `accuracy` metres and
+    `speed` metres a second, NaN where unknown.
+    """
+
+    time: Floats
+    lon: Floats
+    lat: Floats
+    accuracy: Floats
+    speed: Floats
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "Fixes":
+        return Fixes(*(getattr(self, name)[which] for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an upload: every fix is in exactly one of the three."""
+
+    accepted: int
+    duplicates: int
+    outside_window: int
+
+
+def record(
+    session: Session,
+    viewer: Viewer,
+    trip_id: UUID,
+    fixes: Fixes,
+    *,
+    device: str,
+    zone: str,
+    now: datetime,
+) -> Receipt:
+    """Add an upload of the traveller's own fixes to the evidence of her trip.
+
+    The same upload again changes nothing. Fixes outside the assignment's window are dropped and
+    counted: outside an assignment nobody is tracked. Raises `TooManyFixes`, `InvalidFix`,
+    `NotFound` for a trip of somebody else, `WrongState` for a cancelled one.
+    """
+    check(fixes, now=now)
+    if not 1 <= len(device) <= 64 or "\x00" in device:
+        raise InvalidInput("device", "harus 1-64 huruf", "must be 1 to 64 characters")
+    trip = _own_trip(session, viewer, trip_id)
+    start = trips.window_start(trip, zone).timestamp()
+    end = trips.window_end(trip, zone).timestamp()
+    inside = fixes.only((fixes.time >= start) & (fixes.time <= end))
+    kept = _canonical(inside)
+    outside, repeated = len(fixes) - len(inside), len(inside) - len(kept)
+    if len(kept) == 0 or not _append(session, trip_id, kept, device):
+        return Receipt(0, repeated + len(kept), outside)
+    if trip.state is TripState.ISSUED:
+        trip.state, trip.started_at = TripState.ACTIVE, now
+    return Receipt(len(kept), repeated, outside)
+
+
+def check(fixes: Fixes, *, now: datetime) -> None:
+    """Refuse an upload that is too long or holds what can be no fix; raises, returns nothing."""
+    if len(fixes) > MOST_FIXES:
+        raise TooManyFixes(MOST_FIXES, len(fixes))
+    latest = (now + CLOCK_AHEAD).timestamp()
+    for wrong, reason_id, reason_en in (
+        (
+            ~((np.abs(fixes.lon) <= 180) & (np.abs(fixes.lat) <= 90)),
+            "bukan posisi di bumi",
+            "is no position on earth",
+        ),
+        (
+            ~(fixes.time >= EARLIEST.timestamp()),
+            "waktunya tidak sah",
+            "has no valid time",
+        ),
+        (fixes.time > latest, "waktunya di masa depan", "is in the future"),
+        (_beyond(fixes.accuracy), "akurasinya tidak sah", "has no valid accuracy"),
+        (_beyond(fixes.speed), "kecepatannya tidak sah", "has no valid speed"),
+    ):
+        if wrong.any():
+            raise InvalidFix(int(np.argmax(wrong)), reason_id, reason_en)
+
+
+def _beyond(values: Floats) -> NDArray[np.bool_]:
+    return ~(np.isnan(values) | ((values >= 0) & (values <= EARTH_RADIUS_M)))
+
+
+def _own_trip(session: Session, viewer: Viewer, trip_id: UUID) -> Trip:
+    trip = session.scalar(
+        select(Trip).where(Trip.id == trip_id, Trip.traveller_id == viewer.member_id)
+    )
+    if trip is None:
+        raise NotFound("Perjalanan dinas")
+    if trip.state is TripState.CANCELLED:
+        raise WrongState(trip.state)
+    return trip
+
+
+def _canonical(fixes: Fixes) -> Fixes:
+    """By time, then position; exact repetitions once. The digest is over this form.
+
+    Accuracy and speed are rounded to the four bytes they are stored in, so that the digest can be
+    computed again from what is stored.
+    """
+    fixes = replace(
+        fixes,
+        accuracy=fixes.accuracy.astype(np.float32).astype(np.float64),
+        speed=fixes.speed.astype(np.float32).astype(np.float64),
+    )
+    columns = (fixes.speed, fixes.accuracy, fixes.lat, fixes.lon, fixes.time)
+    fixes = fixes.only(np.lexsort(columns))
+    table = _table(fixes)
+    fresh = np.ones(len(fixes), dtype=np.bool_)
+    fresh[1:] = (table[1:] != table[:-1]).any(axis=1)
+    return fixes.only(fresh)
+
+
+def _table(fixes: Fixes) -> NDArray[np.uint8]:
+    """One row of bytes a fix: little-endian doubles, zero and NaN in one spelling each."""
+    columns = np.column_stack(
+        [fixes.time, fixes.lon, fixes.lat, fixes.accuracy, fixes.speed]
+    ).astype("<f8")
+    columns = np.where(np.isnan(columns), np.nan, columns + 0.0)
+    return np.ascontiguousarray(columns, dtype="<f8").view(np.uint8)
+
+
+def _append(session: Session, trip_id: UUID, fixes: Fixes, device: str) -> bool:
+    """Store the chunk as the next link of the trip's chain; False when it is there already.
+
+    Locking the trip's progress puts its uploads into an order, which the chain needs.
+    """
+    digest = hashlib.sha256(
+        trip_id.bytes + struct.pack("<H", len(device.encode())) + device.encode()
+    )
+    digest.update(_table(fixes).tobytes())
+    progress = session.execute(
+        select(TripProgress.arrived, TripProgress.chain_head)
+        .where(TripProgress.trip_id == trip_id)
+        .with_for_update()
+    ).one()
+    ended_at = datetime.fromtimestamp(float(fixes.time[-1]), UTC)
+    link = hashlib.sha256(progress.chain_head + digest.digest()).digest()
+    inserted = session.execute(
+        INSERT_CHUNK,
+        {
+            "trip_id": trip_id,
+            "started_at": datetime.fromtimestamp(float(fixes.time[0]), UTC),
+            "digest": digest.digest(),
+            "ended_at": ended_at,
+            "arrival": progress.arrived + 1,
+            "device": device,
+            "path": _ewkb(fixes),
+            "accuracy": fixes.accuracy.tolist(),
+            "speed": fixes.speed.tolist(),
+            "link": link,
+        },
+    ).first()
+    if inserted is None:
+        return False
+    session.execute(
+        update(TripProgress)
+        .where(TripProgress.trip_id == trip_id)
+        .values(
+            arrived=TripProgress.arrived + 1,
+            chain_head=link,
+            last_fix_at=func.greatest(TripProgress.last_fix_at, ended_at),
+        )
+    )
+    return True
+
+
+INSERT_CHUNK = text(
+    "INSERT INTO track_chunk (trip_id, started_at, digest, ended_at, arrival, device, path,"
+    " accuracy, speed, link) VALUES (:trip_id, :started_at, :digest, :ended_at, :arrival, :device,"
+    " CAST(:path AS geometry), CAST(:accuracy AS real[]), CAST(:speed AS real[]), :link)"
+    " ON CONFLICT DO NOTHING RETURNING arrival"
+)
+
+
+def _ewkb(fixes: Fixes) -> bytes:
+    points = np.column_stack([fixes.lon, fixes.lat, fixes.time]).astype("<f8").tobytes()
+    if len(fixes) == 1:
+        return struct.pack("<BII", 1, WKB_POINT | WKB_M | WKB_SRID, 4326) + points
+    return struct.pack("<BIII", 1, WKB_LINESTRING | WKB_M | WKB_SRID, 4326, len(fixes)) + points
+
+
+def _points(ewkb: bytes) -> Floats:
+    """The n x 3 array (lon, lat, seconds) of a path as PostGIS gives it out."""
+    header = 9 if ewkb[1] == WKB_POINT else 13
+    return np.frombuffer(ewkb, dtype="<f8", offset=header).reshape(-1, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """All that a trip's phone sent, chunk by chunk in order of arrival.
+
+    `chunk` says for each fix which of `digests` it came with.
+    """
+
+    fixes: Fixes
+    chunk: NDArray[np.int32]
+    digests: tuple[bytes, ...]
+
+
+def read(session: Session, trip_ids: Sequence[UUID]) -> dict[UUID, Track]:
+    """The tracks of these trips, those without any fix left out; access is the caller's matter."""
+    rows = session.execute(
+        text(
+            "SELECT trip_id, digest, ST_AsEWKB(path, 'NDR') AS path, accuracy, speed"
+            " FROM track_chunk WHERE trip_id = ANY(:ids) ORDER BY trip_id, arrival"
+        ),
+        {"ids": list(trip_ids)},
+    ).all()
+    chunks: dict[UUID, list[tuple[bytes, Floats, list[float], list[float]]]] = {}
+    for row in rows:
+        path = _points(bytes(row.path))
+        chunks.setdefault(row.trip_id, []).append(
+            (bytes(row.digest), path, row.accuracy, row.speed)
+        )
+    return {trip_id: _joined(parts) for trip_id, parts in chunks.items()}
+
+
+def _joined(parts: Sequence[tuple[bytes, Floats, list[float], list[float]]]) -> Track:
+    path = np.concatenate([part[1] for part in parts])
+    fixes = Fixes(
+        time=path[:, 2].copy(),
+        lon=path[:, 0].copy(),
+        lat=path[:, 1].copy(),
+        accuracy=np.concatenate([np.asarray(part[2], dtype=np.float64) for part in parts]),
+        speed=np.concatenate([np.asarray(part[3], dtype=np.float64) for part in parts]),
+    )
+    lengths = [len(part[1]) for part in parts]
+    chunk = np.repeat(np.arange(len(parts), dtype=np.int32), lengths)
+    return Track(fixes, chunk, tuple(part[0] for part in parts))
+
+
+def of_trip(session: Session, viewer: Viewer, trip_id: UUID) -> Fixes | None:
+    """A trip's fixes by time, for a viewer who may see positions; otherwise, or if none, None."""
+    trip = access.trip(session, viewer, trip_id)
+    if not access.sees_track(viewer, trip.traveller_id):
+        return None
+    track = read(session, [trip_id]).get(trip_id)
+    return _canonical(track.fixes) if track else None
+
+
+def time_of(seconds: float) -> datetime:
+    """An aware UTC time of seconds since 1970."""
+    return datetime.fromtimestamp(float(seconds), UTC)

@@ -1,0 +1,331 @@
+"""Trips (*perjalanan dinas*): issued, revised, extended, cancelled, started, finished, claimed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy.orm.interfaces import ORMOption
+
+from tenants import access, plans
+from tenants.access import Viewer
+from tenants.evidence import DeviationRecord, DeviationState
+from tenants.models import (
+    AssignmentLetter,
+    LawfulPlace,
+    Leg,
+    Member,
+    Role,
+    Trip,
+    TripProgress,
+    TripRevision,
+    TripState,
+)
+from tenants.plans import LONGEST_TRIP, Letter, TripPlan, text_of
+from tenants.problems import InvalidInput, NotAllowed, OverlappingTrip, PlanIsJudged, WrongState
+
+FIRST_LOOK: Final = timedelta(hours=1)
+
+
+def issue(
+    session: Session,
+    viewer: Viewer,
+    *,
+    letter: Letter,
+    traveller_id: UUID,
+    plan: TripPlan,
+    spd_number: str | None,
+    home_zone: str,
+    now: datetime,
+) -> Trip:
+    """Send a member of the operator's office on a trip; raises `OverlappingTrip` among others."""
+    viewer.require(Role.OPERATOR, Role.TENANT_ADMIN)
+    traveller = access.member(session, viewer, traveller_id)
+    trip = Trip(
+        id=uuid4(),
+        letter=_letter(session, viewer, letter, traveller),
+        traveller=traveller,
+        traveller_id=traveller.id,
+        spd_number=spd_number,
+        starts_on=plan.starts_on,
+        ends_on=plan.ends_on,
+        ended_on=plan.ends_on,
+        state=TripState.ISSUED,
+    )
+    trip.legs, trip.lawful_places = [], []
+    plans.apply(session, trip, plan)
+    session.add(trip)
+    _flush_or_overlap(session, trip)
+    due_at = max(_midnight(plan.starts_on, home_zone), now) + FIRST_LOOK
+    session.add(TripProgress(trip_id=trip.id, due_at=due_at))
+    return trip
+
+
+def _letter(
+    session: Session, viewer: Viewer, letter: Letter, traveller: Member
+) -> AssignmentLetter:
+    signer = session.get(Member, letter.signed_by)
+    if signer is None or Role.HEAD_OF_OFFICE not in signer.roles:
+        raise InvalidInput("signedBy", "bukan pemberi tugas", "is no head of office")
+    if signer.id == traveller.id:
+        raise NotAllowed((Role.HEAD_OF_OFFICE,))
+    number, purpose = text_of("number", letter.number), text_of("purpose", letter.purpose)
+    found = session.scalar(select(AssignmentLetter).where(AssignmentLetter.number == number))
+    if found is None:
+        return AssignmentLetter(
+            number=number,
+            dated=letter.dated,
+            purpose=purpose,
+            signed_by_id=signer.id,
+            issued_by_id=viewer.member_id,
+        )
+    if (found.dated, found.purpose, found.signed_by_id) != (letter.dated, purpose, signer.id):
+        raise InvalidInput(
+            "number", "sudah dipakai surat tugas yang lain", "is another letter's already"
+        )
+    return found
+
+
+def _flush_or_overlap(session: Session, trip: Trip) -> None:
+    """The exclusion constraint decides, so that two operators at once cannot both win."""
+    trip_id, traveller_id = trip.id, trip.traveller_id
+    starts_on, ends_on = trip.starts_on, trip.ends_on
+    try:
+        with session.begin_nested():
+            session.flush()
+    except IntegrityError as error:
+        if "trip_overlap" not in str(error.orig):
+            raise
+        other = session.execute(
+            select(Trip.id, AssignmentLetter.number, Trip.starts_on, Trip.ended_on)
+            .join(Trip.letter)
+            .where(
+                Trip.traveller_id == traveller_id,
+                Trip.id != trip_id,
+                Trip.state != TripState.CANCELLED,
+                Trip.starts_on <= ends_on,
+                Trip.ended_on >= starts_on,
+            )
+            .order_by(Trip.starts_on)
+        ).first()
+        if other is None:
+            raise
+        raise OverlappingTrip(*other) from None
+
+
+def revise(session: Session, viewer: Viewer, trip_id: UUID, plan: TripPlan, *, reason: str) -> Trip:
+    """Replace the plan; what it was is kept as a revision."""
+    trip = _changeable(session, viewer, trip_id, "REVISED", reason)
+    plans.apply(session, trip, plan)
+    _flush_or_overlap(session, trip)
+    return trip
+
+
+def extend(session: Session, viewer: Viewer, trip_id: UUID, *, ends_on: date, reason: str) -> Trip:
+    """Move the end to a later date; the last destination is stayed at as much longer."""
+    trip = _changeable(session, viewer, trip_id, "EXTENDED", reason)
+    if not trip.ends_on < ends_on <= trip.starts_on + LONGEST_TRIP:
+        raise InvalidInput("endsOn", "bukan perpanjangan", "is no extension")
+    trip.legs[-1].depart_on += ends_on - trip.ends_on
+    trip.ends_on = trip.ended_on = ends_on
+    _flush_or_overlap(session, trip)
+    return trip
+
+
+def cancel(session: Session, viewer: Viewer, trip_id: UUID, *, reason: str) -> Trip:
+    trip = _changeable(session, viewer, trip_id, "CANCELLED", reason)
+    trip.state = TripState.CANCELLED
+    session.flush()
+    return trip
+
+
+def _changeable(session: Session, viewer: Viewer, trip_id: UUID, change: str, reason: str) -> Trip:
+    """The trip, locked, its plan kept as a revision.
+
+    Once a deviation stands the plan is closed: a destination is not changed after the fact.
+    """
+    viewer.require(Role.OPERATOR, Role.TENANT_ADMIN)
+    trip = access.trip(session, viewer, trip_id, *WHOLE_PLAN)
+    arrived(session, trip.id)
+    session.refresh(trip, ["state", "revision"])
+    if trip.state not in (TripState.ISSUED, TripState.ACTIVE):
+        raise WrongState(trip.state)
+    standing = session.scalar(
+        select(func.count(DeviationRecord.id)).where(
+            DeviationRecord.trip_id == trip.id, DeviationRecord.state != DeviationState.WITHDRAWN
+        )
+    )
+    if standing:
+        raise PlanIsJudged(standing)
+    session.add(
+        TripRevision(
+            trip_id=trip.id,
+            revision=trip.revision,
+            change=change,
+            reason=text_of("reason", reason),
+            changed_by_id=viewer.member_id,
+            plan=plans.snapshot(trip),
+        )
+    )
+    trip.revision += 1
+    return trip
+
+
+def start(session: Session, viewer: Viewer, trip_id: UUID, *, now: datetime, zone: str) -> Trip:
+    """The traveller (or operator) says that the trip has begun; not before its first day."""
+    trip = _travellers(session, viewer, trip_id)
+    if trip.state is not TripState.ISSUED:
+        raise WrongState(trip.state)
+    if now < _midnight(trip.starts_on, zone):
+        raise InvalidInput("startsOn", "belum tiba", "has not come yet")
+    trip.state, trip.started_at = TripState.ACTIVE, now
+    session.flush()
+    return trip
+
+
+def finish(
+    session: Session,
+    viewer: Viewer,
+    trip_id: UUID,
+    *,
+    finished_at: datetime | None,
+    now: datetime,
+    zone: str,
+) -> Trip:
+    """The traveller is back: tracking ends at `finished_at` (now, unless said otherwise)."""
+    trip = _travellers(session, viewer, trip_id)
+    if trip.state is not TripState.ACTIVE:
+        raise WrongState(trip.state)
+    at = finished_at or min(now, window_end(trip, zone))
+    if at > now or at < _midnight(trip.starts_on, zone):
+        raise InvalidInput("finishedAt", "di luar perjalanan", "is outside the trip")
+    trip.state, trip.finished_at = TripState.FINISHED, at
+    trip.ended_on = min(trip.ends_on, at.astimezone(ZoneInfo(zone)).date())
+    session.flush()
+    return trip
+
+
+def claim(session: Session, viewer: Viewer, trip_id: UUID, *, days: int, now: datetime) -> Trip:
+    """How many days the traveller asks the allowance for (*uang harian* for real days)."""
+    trip = _travellers(session, viewer, trip_id)
+    if trip.state is not TripState.FINISHED:
+        raise WrongState(trip.state)
+    if not 0 <= days <= LONGEST_TRIP.days:
+        raise InvalidInput("days", "jumlah hari tidak sah", "is no number of days")
+    trip.claimed_days, trip.claimed_at = days, now
+    session.flush()
+    return trip
+
+
+def _travellers(session: Session, viewer: Viewer, trip_id: UUID) -> Trip:
+    """A trip of the viewer's own, or of her office when she is its operator; locked."""
+    trip = access.trip(session, viewer, trip_id, *WHOLE_PLAN)
+    if trip.traveller_id != viewer.member_id:
+        viewer.require(Role.OPERATOR, Role.TENANT_ADMIN)
+    arrived(session, trip.id)
+    session.refresh(trip, ["state"])
+    return trip
+
+
+def arrived(session: Session, trip_id: UUID) -> None:
+    """Note that something came which can change the verdict; serialises changes to the trip."""
+    session.execute(
+        update(TripProgress)
+        .where(TripProgress.trip_id == trip_id)
+        .values(arrived=TripProgress.arrived + 1)
+    )
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def window_start(trip: Trip, zone: str) -> datetime:
+    """When tracking may begin: the first minute of the first day, in the regency's zone."""
+    return _midnight(trip.starts_on, zone)
+
+
+def window_end(trip: Trip, zone: str) -> datetime:
+    """When tracking ends: with the last day, or earlier when the traveller said she is back."""
+    end = _midnight(trip.ends_on + timedelta(days=1), zone)
+    return min(end, trip.finished_at) if trip.finished_at else end
+
+
+WHOLE_PLAN: Final[tuple[ORMOption, ...]] = (
+    contains_eager(Trip.traveller),
+    joinedload(Trip.letter),
+    selectinload(Trip.legs),
+    selectinload(Trip.lawful_places),
+)
+
+
+SHOWN: Final[tuple[ORMOption, ...]] = (contains_eager(Trip.traveller), joinedload(Trip.letter))
+
+
+@dataclass(frozen=True, slots=True)
+class TripFilter:
+    """Conditions that all must hold; None asks for nothing."""
+
+    states: Sequence[TripState] | None = None
+    traveller_id: UUID | None = None
+    starts_from: date | None = None
+    starts_until: date | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        if self.states is not None:
+            yield Trip.state.in_(self.states)
+        if self.traveller_id is not None:
+            yield Trip.traveller_id == self.traveller_id
+        if self.starts_from is not None:
+            yield Trip.starts_on >= self.starts_from
+        if self.starts_until is not None:
+            yield Trip.starts_on <= self.starts_until
+
+
+def page(
+    session: Session,
+    viewer: Viewer,
+    *,
+    wanted: TripFilter,
+    after: tuple[date, UUID] | None,
+    first: int,
+) -> list[Trip]:
+    """Up to `first` + 1 trips, newest first; the one too many tells that there is a next page."""
+    query = access.trips(viewer).where(*wanted.conditions()).options(*SHOWN)
+    if after is not None:
+        query = query.where(tuple_(Trip.starts_on, Trip.id) < after)
+    newest = query.order_by(Trip.starts_on.desc(), Trip.id.desc())
+    return list(session.scalars(newest.limit(first + 1)))
+
+
+def by_ids(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, Trip]:
+    """Trips with traveller and letter; the caller has made sure that they may be seen."""
+    query = select(Trip).where(Trip.id.in_(trip_ids))
+    found = session.scalars(query.options(joinedload(Trip.traveller), joinedload(Trip.letter)))
+    return {trip.id: trip for trip in found}
+
+
+def legs_of(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, list[Leg]]:
+    """The legs of each trip, in order; the caller has made sure that the trips may be seen."""
+    found: dict[UUID, list[Leg]] = {trip_id: [] for trip_id in trip_ids}
+    for leg in session.scalars(
+        select(Leg).where(Leg.trip_id.in_(trip_ids)).order_by(Leg.trip_id, Leg.position)
+    ):
+        found[leg.trip_id].append(leg)
+    return found
+
+
+def lawful_places_of(
+    session: Session, trip_ids: Sequence[UUID]
+) -> Mapping[UUID, list[LawfulPlace]]:
+    """The lawful places of each trip; the caller has made sure that the trips may be seen."""
+    found: dict[UUID, list[LawfulPlace]] = {trip_id: [] for trip_id in trip_ids}
+    query = select(LawfulPlace).where(LawfulPlace.trip_id.in_(trip_ids))
+    for place in session.scalars(query.order_by(LawfulPlace.from_on)):
+        found[place.trip_id].append(place)
+    return found

@@ -1,0 +1,353 @@
+"""What a track proves of a trip, and what it does not."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from tenants.regions import shipped
+from tests.tracks import (
+    BIG,
+    CITY,
+    FAR,
+    HOME,
+    HOTEL,
+    INN,
+    ISLE,
+    NEXT,
+    OFFICE,
+    PORT,
+    START,
+    VILLAGE,
+    WIB,
+    WITA,
+    at,
+    claim,
+    trip,
+    verdict,
+    walk,
+)
+from workers.case import (
+    Claim,
+    DayState,
+    Deviation,
+    DeviationKind,
+    Fixes,
+    LawfulPlace,
+    Outcome,
+    Plan,
+    PlannedLeg,
+    Severity,
+    Verdict,
+)
+from workers.track import RegionIndex
+
+AWAY, AT_HOME, UNKNOWN = DayState.AWAY, DayState.HOME, DayState.UNKNOWN
+IDLE = walk((0, OFFICE), (72, OFFICE))
+HONEST = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (58, HOTEL), (60, OFFICE), (72, OFFICE))
+ASTRAY = walk((0, OFFICE), (8, OFFICE), (11, VILLAGE), (58, VILLAGE), (61, OFFICE), (72, OFFICE))
+ONE_DAY = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (18, HOTEL), (20, OFFICE), (72, OFFICE))
+
+
+def only(judged: Verdict) -> Deviation:
+    assert judged.outcome is Outcome.DEVIATES
+    (deviation,) = judged.deviations
+    return deviation
+
+
+def states(judged: Verdict) -> list[DayState]:
+    return [day.state for day in judged.days]
+
+
+def spoilt(judged: Verdict, outcome: Outcome = Outcome.CONFORMS) -> bool:
+    return judged.outcome is not outcome or judged.deviations != ()
+
+
+def test_an_honest_trip_conforms():
+    judged = verdict(trip(CITY), HONEST, claim(3))
+    assert not spoilt(judged)
+    assert judged.final
+    assert judged.ruleset == 7
+    assert judged.coverage == pytest.approx(1.0)
+    assert (judged.observed_days, judged.unknown_days) == (3, 0)
+    assert [day.seen for day in judged.days] == [(HOME, CITY), (CITY,), (CITY, HOME)]
+    assert [day.planned for day in judged.days] == [(CITY,)] * 3
+    assert judged.days[1].known_seconds == 86_400
+    assert [stay.region for stay in judged.stays] == [HOME, CITY, HOME]
+    assert judged.gaps == ()
+
+
+def test_never_left():
+    deviation = only(verdict(trip(CITY), IDLE, claim(3)))
+    assert deviation.kind is DeviationKind.NEVER_LEFT
+    assert deviation.severity is Severity.HIGH
+    assert (deviation.leg, deviation.region, deviation.planned_region) == (1, HOME, CITY)
+    assert deviation.amount == Decimal(1_290_000)
+    assert (deviation.started_at, deviation.ended_at) == (at(0), at(72))
+    assert deviation.evidence == IDLE.digests
+    assert deviation.message_id == (
+        "Tidak pernah meninggalkan Kota Samarinda antara Sel 24 Nov 2026 00.00 WITA dan "
+        "Jum 27 Nov 2026 00.00 WITA (jejak mencakup 100% waktu), padahal ditugaskan ke "
+        "Kota Balikpapan; diklaim 3 hari, Rp1.290.000."
+    )
+    assert "Never left Kota Samarinda between Tue 24 Nov 2026 00:00" in deviation.message_en
+
+
+@pytest.mark.parametrize(
+    ("hour", "outcome"),
+    [(20, Outcome.CONFORMS), (35, Outcome.CONFORMS), (37, Outcome.DEVIATES)],
+)
+def test_never_left_live_waits_for_the_day_of_arrival_and_a_grace(hour: float, outcome: Outcome):
+    plan = trip(CITY)
+    legs = (PlannedLeg(1, CITY, WITA, START, START + timedelta(days=2)),)
+    judged = verdict(Plan(HOME, WITA, plan.starts_on, plan.ends_on, legs), IDLE, hour=hour)
+    assert judged.outcome is outcome
+    assert not judged.final
+
+
+def test_never_left_live_needs_the_traveller_still_seen_at_home():
+    judged = verdict(trip(CITY), walk((0, OFFICE), (23, OFFICE)), hour=40)
+    assert not spoilt(judged, Outcome.UNVERIFIABLE)
+
+
+def test_a_late_departure_withdraws_never_left():
+    late = walk((0, OFFICE), (40, OFFICE), (42, HOTEL), (60, HOTEL), (62, OFFICE), (72, OFFICE))
+    assert verdict(trip(CITY), late, hour=39).outcome is Outcome.DEVIATES
+    assert not spoilt(verdict(trip(CITY), late))
+
+
+def test_a_trip_within_the_home_region_is_neither_left_nor_short():
+    judged = verdict(trip(HOME, days=1), walk((0, OFFICE), (24, OFFICE)), claim(1))
+    assert not spoilt(judged)
+    assert states(judged) == [UNKNOWN]
+
+
+def test_home_as_lawful_place_on_all_days_is_no_offence():
+    lawful = [LawfulPlace(HOME, START, START + timedelta(days=2))]
+    judged = verdict(trip(CITY, lawful=lawful), IDLE, claim(3))
+    assert not spoilt(judged, Outcome.UNVERIFIABLE)
+    assert only(verdict(trip(CITY, lawful=[LawfulPlace(HOME, START, START)]), IDLE))
+
+
+def test_wrong_region():
+    deviation = only(verdict(trip(CITY), ASTRAY, claim(3)))
+    assert deviation.kind is DeviationKind.WRONG_REGION
+    assert deviation.severity is Severity.HIGH
+    assert (deviation.leg, deviation.region, deviation.planned_region) == (1, NEXT, CITY)
+    assert deviation.started_at == pytest.approx(at(11), abs=timedelta(hours=1))
+    assert deviation.ended_at == pytest.approx(at(58), abs=timedelta(hours=1))
+    assert deviation.amount == Decimal(1_290_000)
+    assert deviation.coverage == pytest.approx(1.0)
+    assert 0 < len(deviation.evidence) < len(ASTRAY.digests)
+    assert " di Kabupaten Paser antara Sel 24 Nov 2026 1" in deviation.message_id
+    assert deviation.message_id.endswith("ditugaskan ke Kota Balikpapan; nilai Rp1.290.000.")
+    assert "in Kabupaten Paser between Tue 24 Nov" in deviation.message_en
+
+
+def test_wrong_region_is_one_deviation_however_often_it_was_entered():
+    days = [(h, p) for d in (8, 32, 56) for h, p in ((d, HOTEL), (d + 3, VILLAGE), (d + 11, HOTEL))]
+    assert only(verdict(trip(CITY), walk((0, OFFICE), (5, OFFICE), *days))).region == NEXT
+
+
+def test_wrong_region_needs_no_coverage():
+    brief = walk((8, OFFICE), (11, VILLAGE), (20, VILLAGE))
+    judged = verdict(trip(CITY), brief)
+    assert judged.coverage < 0.5
+    assert only(judged).severity is Severity.LOW
+
+
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        trip(CITY, NEXT),
+        trip(CITY, transit=[NEXT]),
+        trip(CITY, lawful=[LawfulPlace(NEXT, START, START + timedelta(days=2))]),
+    ],
+)
+def test_planned_transit_and_lawful_places_are_right(accepted: Plan):
+    assert verdict(accepted, ASTRAY).deviations == ()
+
+
+def test_a_lawful_place_is_lawful_on_its_dates_only():
+    weekend = LawfulPlace(NEXT, START, START)
+    assert only(verdict(trip(CITY, lawful=[weekend]), ASTRAY)).started_at == at(24)
+
+
+def test_a_second_leg_has_its_own_deviation():
+    legs = (
+        PlannedLeg(1, CITY, WITA, START, START + timedelta(days=1)),
+        PlannedLeg(2, FAR, WITA, START + timedelta(days=1), START + timedelta(days=2)),
+    )
+    judged = verdict(Plan(HOME, WITA, START, START + timedelta(days=2), legs), ASTRAY, claim(3))
+    assert [(d.leg, d.planned_region) for d in judged.deviations] == [(1, CITY), (2, FAR)]
+    assert [d.amount for d in judged.deviations] == [Decimal(430_000), Decimal(860_000)]
+
+
+def test_an_afternoon_elsewhere_is_tolerated_only_when_the_destination_was_reached():
+    errand = walk((8, HOTEL), (30, HOTEL), (31, VILLAGE), (35, VILLAGE), (36, HOTEL), (72, HOTEL))
+    instead = walk((0, OFFICE), (30, OFFICE), (33, VILLAGE), (37, VILLAGE), (40, OFFICE))
+    assert not spoilt(verdict(trip(CITY), errand))
+    assert only(verdict(trip(CITY), instead)).kind is DeviationKind.WRONG_REGION
+
+
+ROAD = walk(
+    *((0, OFFICE), (14, OFFICE), (19, INN), (29, INN), (33, PORT), (50, PORT)),
+    *((54, INN), (64, INN), (69, OFFICE), (72, OFFICE)),
+)
+
+
+def test_a_night_on_the_road_through_a_large_regency_conforms():
+    assert not spoilt(verdict(trip(FAR), ROAD, claim(3)))
+
+
+def test_a_night_on_the_road_is_no_excuse_when_the_road_led_nowhere():
+    nowhere = walk((0, OFFICE), (14, OFFICE), (19, INN), (29, INN), (34, OFFICE), (72, OFFICE))
+    assert only(verdict(trip(FAR), nowhere)).region == BIG
+
+
+def test_a_night_off_the_road_is_no_stop_on_the_way():
+    detour = walk(
+        *((0, OFFICE), (8, OFFICE), (12, VILLAGE), (22, VILLAGE)),
+        *((29, PORT), (60, PORT), (66, OFFICE)),
+    )
+    assert only(verdict(trip(FAR), detour)).region == NEXT
+
+
+def test_two_nights_on_the_road_are_a_stay():
+    slow = walk((0, OFFICE), (5, OFFICE), (10, INN), (50, INN), (54, PORT), (70, PORT))
+    assert only(verdict(trip(FAR), slow)).region == BIG
+
+
+def test_driving_through_a_large_regency_is_no_stay():
+    crawl = walk((0, OFFICE), (2, OFFICE), (30, PORT), (60, PORT), (66, OFFICE), (72, OFFICE))
+    assert not spoilt(verdict(trip(FAR), crawl))
+    nowhere = walk((0, OFFICE), (8, OFFICE), (13, (119.4, -0.25)), (18, OFFICE), (72, OFFICE))
+    assert not spoilt(verdict(trip(FAR), nowhere), Outcome.UNVERIFIABLE)
+
+
+@pytest.mark.parametrize(
+    ("hour", "outcome"), [(27, Outcome.CONFORMS), (32, Outcome.CONFORMS), (37, Outcome.DEVIATES)]
+)
+def test_live_a_traveller_is_on_the_way_until_he_is_late(hour: float, outcome: Outcome):
+    resting = walk((0, OFFICE), (14, OFFICE), (19, INN), (72, INN))
+    assert verdict(trip(FAR), resting, hour=hour).outcome is outcome
+
+
+def test_short_stay():
+    deviation = only(verdict(trip(CITY), ONE_DAY, claim(3)))
+    assert deviation.kind is DeviationKind.SHORT_STAY
+    assert deviation.severity is Severity.HIGH
+    assert (deviation.leg, deviation.region) == (None, HOME)
+    assert deviation.amount == Decimal(860_000)
+    assert (deviation.started_at, deviation.ended_at) == (at(24), at(72))
+    assert deviation.message_id == (
+        "Diklaim 3 hari, padahal paling banyak 1 hari di luar Kota Samarinda (1 hari pasti, "
+        "0 hari tidak diketahui): selisih 2 hari, Rp860.000."
+    )
+    assert "3 days claimed, but at most 1 day outside Kota Samarinda" in deviation.message_en
+
+
+def test_coming_home_early_is_a_duty_and_no_deviation():
+    assert not spoilt(verdict(trip(CITY), ONE_DAY))
+    assert not spoilt(verdict(trip(CITY), ONE_DAY, claim(1)))
+
+
+def test_short_stay_waits_for_the_end_of_the_trip():
+    assert not spoilt(verdict(trip(CITY), ONE_DAY, claim(3), hour=71.9))
+
+
+def test_days_without_a_track_count_for_the_traveller():
+    half = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (18, HOTEL), (20, OFFICE), (48, OFFICE))
+    judged = verdict(trip(CITY), half, claim(2))
+    assert states(judged) == [AWAY, AT_HOME, UNKNOWN]
+    assert not spoilt(judged)
+    assert only(verdict(trip(CITY), half, claim(3))).amount == Decimal(430_000)
+
+
+def test_days_beyond_the_plan_are_claimed_in_vain():
+    assert only(verdict(trip(CITY), HONEST, claim(5))).amount == Decimal(860_000)
+
+
+def test_finishing_early_ends_the_days():
+    done = trip(CITY, finished=34)
+    assert len(verdict(done, ONE_DAY).days) == 2
+    assert verdict(done, ONE_DAY, hour=35).final
+    assert only(verdict(done, ONE_DAY, claim(2))).kind is DeviationKind.SHORT_STAY
+
+
+def test_without_a_rate_no_amount_is_known():
+    deviation = only(verdict(trip(CITY), ONE_DAY, Claim(3, None)))
+    assert deviation.amount is None
+    assert deviation.message_id.endswith("selisih 2 hari.")
+
+
+def test_a_day_in_the_zone_of_its_leg():
+    # Back home at 00:30 WITA of the second day, which is 23:30 WIB of the first.
+    plan, wib = trip(ISLE, days=2), trip(ISLE, days=2, zone=WIB)
+    back = walk((0, OFFICE), (4, OFFICE), (6, HOTEL), (24.5, HOTEL), (24.9, OFFICE), (48, OFFICE))
+    assert states(verdict(plan, back)) == [AWAY, AWAY]
+    assert states(verdict(wib, back)) == [AWAY, AT_HOME]
+
+
+def on_real_outlines(plan: Plan, fixes: Fixes) -> Verdict:
+    return verdict(plan, fixes, regions=KALTIM)
+
+
+KALTIM = RegionIndex(
+    [(region.code, region.name, region.outline) for region in shipped().regions],
+    shipped().tolerance_m,
+)
+SAMARINDA, BALIKPAPAN, SEPINGGAN = (117.146, -0.502), (116.831, -1.268), (116.894, -1.267)
+REDEB, KALIMARAU, SANGATTA, WAHAU = (
+    (117.495, 2.153),
+    (117.433, 2.155),
+    (117.55, 0.5),
+    (116.87, 1.05),
+)
+GROGOT, BALI = (116.19, -1.91), (115.17, -8.75)
+
+
+def test_by_air_through_balikpapan_to_berau():
+    flight = walk(
+        *((0, SAMARINDA), (6, SAMARINDA), (8.5, SEPINGGAN), (11, SEPINGGAN), (12, KALIMARAU)),
+        *((13, REDEB), (58, REDEB), (60, KALIMARAU), (61, SEPINGGAN), (64, SAMARINDA)),
+        *((72, SAMARINDA),),
+        silent=[(11, 12), (60, 61)],
+    )
+    assert not spoilt(on_real_outlines(trip("64.03"), flight))
+
+
+def test_a_night_at_the_airport_before_the_flight():
+    flight = walk(
+        *((0, SAMARINDA), (16, SAMARINDA), (19, SEPINGGAN), (30, SEPINGGAN), (31, KALIMARAU)),
+        *((60, REDEB), (61, KALIMARAU), (62, SEPINGGAN), (72, SAMARINDA)),
+        silent=[(30, 31), (61, 62)],
+    )
+    assert not spoilt(on_real_outlines(trip("64.03"), flight))
+
+
+def test_by_road_to_berau_with_a_night_in_wahau():
+    road = walk(
+        *((0, SAMARINDA), (9, SAMARINDA), (13, SANGATTA), (14, SANGATTA), (19, WAHAU)),
+        *((30, WAHAU), (36, REDEB), (56, REDEB), (72, SAMARINDA)),
+    )
+    assert not spoilt(on_real_outlines(trip("64.03"), road))
+
+
+def test_sent_to_balikpapan_seen_in_paser_or_bali():
+    for where, code in ((GROGOT, "64.01"), (BALI, None)):
+        track = walk((0, SAMARINDA), (8, SAMARINDA), (14, where), (60, where), (70, SAMARINDA))
+        deviation = only(on_real_outlines(trip("64.71"), track))
+        assert (deviation.region, deviation.planned_region) == (code, "64.71")
+    assert "di luar peta wilayah antara" in deviation.message_id
+
+
+def test_an_island_no_outline_shows_is_no_wrong_region():
+    maratua = (118.75, 2.25)
+    labels = KALTIM.label(
+        KALTIM.project(lon=np.array([118.75]), lat=np.array([2.25])), np.array([250.0])
+    )
+    assert labels.codes[labels.inside[0]] is None
+    track = walk((0, SAMARINDA), (8, SAMARINDA), (20, maratua), (56, maratua), (72, SAMARINDA))
+    assert on_real_outlines(trip("64.03"), track).deviations == ()

@@ -1,0 +1,289 @@
+"""What real phones do, which must accuse nobody: gaps, jumps, borders, silence."""
+
+import numpy as np
+import pytest
+from shapely import box
+
+from tests.tracks import (
+    BIG,
+    CITY,
+    HOME,
+    HOTEL,
+    ISLE,
+    NEXT,
+    OFFICE,
+    SQUARES,
+    VILLAGE,
+    at,
+    claim,
+    moved,
+    silence,
+    trip,
+    verdict,
+    walk,
+)
+from workers.case import DayState, DeviationKind, Fixes, Gap, Outcome, Verdict
+from workers.track import RegionIndex, held
+
+IDLE = walk((0, OFFICE), (72, OFFICE))
+HONEST = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (58, HOTEL), (60, OFFICE), (72, OFFICE))
+
+
+def conforms(judged: Verdict) -> bool:
+    return judged.outcome is Outcome.CONFORMS and judged.deviations == ()
+
+
+def unverifiable(judged: Verdict) -> bool:
+    return judged.outcome is Outcome.UNVERIFIABLE and judged.deviations == ()
+
+
+def states(judged: Verdict) -> list[DayState]:
+    return [day.state for day in judged.days]
+
+
+def only_kind(judged: Verdict) -> DeviationKind:
+    (deviation,) = judged.deviations
+    return deviation.kind
+
+
+def test_no_fixes_are_no_accusation():
+    judged = verdict(trip(CITY), silence(), claim(3))
+    assert unverifiable(judged)
+    assert (judged.coverage, judged.observed_days, judged.unknown_days) == (0.0, 0, 3)
+    assert judged.gaps == (Gap(at(0), at(72)),)
+
+
+@pytest.mark.parametrize("hour", [-10, 0, 12])
+def test_before_the_first_fix_nothing_is_known(hour: float):
+    judged = verdict(trip(CITY), silence(), hour=hour)
+    assert unverifiable(judged)
+    assert not judged.final
+
+
+def test_one_fix():
+    judged = verdict(trip(CITY), walk((10, HOTEL), (10, HOTEL)), claim(3))
+    assert unverifiable(judged)
+    assert judged.stays == ()
+
+
+def test_fixes_outside_the_window_are_not_looked_at():
+    after = walk((-30, VILLAGE), (-1, VILLAGE), (-0.5, OFFICE), (8, OFFICE), (10, HOTEL))
+    late = walk((10, HOTEL), (70, HOTEL), (73, VILLAGE), (100, VILLAGE))
+    assert conforms(verdict(trip(CITY), after, hour=9.9))
+    assert conforms(verdict(trip(CITY), late))
+
+
+def test_the_future_is_not_looked_at():
+    astray = walk((0, OFFICE), (8, OFFICE), (11, VILLAGE), (72, VILLAGE))
+    assert conforms(verdict(trip(CITY), astray, hour=9))
+
+
+def test_a_dead_battery_is_no_accusation():
+    judged = verdict(trip(CITY), walk((0, OFFICE), (6, OFFICE)), claim(3))
+    assert unverifiable(judged)
+    assert states(judged) == [DayState.UNKNOWN] * 3
+    assert judged.gaps == (Gap(at(6), at(72)),)
+
+
+def test_a_battery_dead_for_good_hides_leaving_that_night():
+    judged = verdict(trip(CITY), walk((0, OFFICE), (45, OFFICE)), claim(3))
+    assert states(judged) == [DayState.HOME, DayState.UNKNOWN, DayState.UNKNOWN]
+    assert states(verdict(trip(CITY), walk((0, OFFICE), (69, OFFICE)))) == [DayState.HOME] * 3
+
+
+def test_a_battery_dead_from_morning_to_evening_hides_a_day_trip():
+    judged = verdict(
+        trip(CITY, days=1), walk((0, OFFICE), (24, OFFICE), silent=[(8, 17)]), claim(1)
+    )
+    assert judged.coverage == 1.0  # for all we know it lay at home
+    assert states(judged) == [DayState.UNKNOWN]
+    assert unverifiable(judged)
+
+
+def test_a_silence_that_begins_away_hides_the_way_home():
+    night = walk(
+        *((0, OFFICE), (8, OFFICE), (10, HOTEL), (46, HOTEL), (50, OFFICE), (72, OFFICE)),
+        silent=[(47, 54)],
+    )
+    assert states(verdict(trip(CITY), night))[2] is DayState.UNKNOWN
+    heard = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (44, HOTEL), (46, OFFICE), (72, OFFICE))
+    assert states(verdict(trip(CITY), heard))[2] is DayState.HOME
+
+
+def test_low_coverage_is_unverifiable_though_the_destination_was_seen():
+    judged = verdict(trip(CITY), walk((8, OFFICE), (10, HOTEL), (20, HOTEL)))
+    assert unverifiable(judged)
+    assert judged.coverage == pytest.approx(12 / 72)
+
+
+def test_without_the_destination_nothing_conforms():
+    near = walk((0, OFFICE), (8, OFFICE), (12, (117.6, -0.25)), (16, OFFICE), (72, OFFICE))
+    assert unverifiable(verdict(trip(CITY), near))
+    assert unverifiable(verdict(trip(ISLE), walk((0, OFFICE), (8, OFFICE), (14, (108, -6)))))
+
+
+def test_traccar_is_silent_all_night_where_it_stands():
+    nights = walk(
+        *((0, OFFICE), (8, OFFICE), (10, HOTEL), (58, HOTEL), (60, OFFICE), (72, OFFICE)),
+        silent=[(18, 31.5), (42, 55)],
+    )
+    judged = verdict(trip(CITY), nights)
+    assert conforms(judged)
+    assert judged.coverage == 1.0
+    assert judged.gaps == ()
+
+
+def test_silence_on_the_move_is_a_gap():
+    moving = walk(
+        *((0, OFFICE), (8, OFFICE), (10, HOTEL), (58, HOTEL), (60, OFFICE), (72, OFFICE)),
+        silent=[(7, 12)],
+    )
+    judged = verdict(trip(CITY), moving)
+    assert judged.gaps == (Gap(at(7), at(12)),)
+    assert judged.coverage == pytest.approx(67 / 72)
+    assert [(s.region, s.started_at, s.ended_at) for s in judged.stays][:1] == [
+        (HOME, at(0), at(7))
+    ]
+
+
+def test_a_jump_to_the_wrong_region_and_back_is_nothing():
+    def jump(fixes: Fixes) -> None:
+        for i in (200, 300, 301, 302, 400):
+            fixes.lon[i], fixes.lat[i] = 116.6, -0.6  # 72 km in 5 minutes: 860 km/h
+
+    judged = verdict(trip(CITY), moved(HONEST, jump), claim(3))
+    assert conforms(judged)
+    assert [stay.region for stay in judged.stays] == [HOME, CITY, HOME]
+    assert only_kind(verdict(trip(CITY), moved(IDLE, jump))) is DeviationKind.NEVER_LEFT
+
+
+def test_jumps_are_taken_out_before_presence_is_looked_for():
+    def jump(fixes: Fixes) -> None:
+        fixes.lon[100::10] = 116.6
+
+    clean = verdict(trip(CITY), moved(IDLE, jump))
+    (stay,) = clean.stays
+    assert stay.fixes == len(IDLE.time) - 1 - len(IDLE.time[100:-1:10])
+
+
+def test_two_phones_taking_turns_prove_nothing():
+    def turns(fixes: Fixes) -> None:
+        fixes.lon[::2], fixes.lat[::2] = VILLAGE
+
+    assert unverifiable(verdict(trip(CITY), moved(IDLE, turns), claim(3)))
+
+
+def test_157_identical_fixes_are_innocent():
+    def frozen(fixes: Fixes) -> None:
+        rng = np.random.default_rng(0)
+        fixes.lon[:] += rng.normal(0, 1e-4, len(fixes.lon))
+        fixes.lon[200:357] = fixes.lon[200]
+
+    assert conforms(verdict(trip(CITY), moved(HONEST, frozen), claim(3)))
+
+
+def test_an_inaccurate_fix_says_nothing():
+    lost = walk((0, OFFICE), (8, OFFICE), (11, VILLAGE), (58, VILLAGE), accuracy=17_000)
+    judged = verdict(trip(CITY), lost)
+    assert unverifiable(judged)
+    assert judged.stays == ()
+
+
+def test_accuracy_reaches_over_the_border():
+    # 3 km inside the wrong region: excused by an accuracy of 2.5 km and the tolerance of 1 km.
+    edge = (116.973, -0.75)
+    stops = ((0, OFFICE), (8, OFFICE), (11, edge), (58, edge), (61, OFFICE), (72, OFFICE))
+    assert conforms(verdict(trip(CITY), walk(*stops, accuracy=2_500)))
+    assert only_kind(verdict(trip(CITY), walk(*stops))) is DeviationKind.WRONG_REGION
+
+
+@pytest.mark.parametrize("unknown", [np.nan, 0.0, -1.0])
+def test_an_accuracy_not_told_is_assumed(unknown: float):
+    edge = (116.983, -0.75)  # 1.9 km inside the wrong region, within 1 km + 1 km
+    stops = ((0, OFFICE), (8, OFFICE), (11, edge), (58, edge), (61, OFFICE), (72, OFFICE))
+    assert conforms(verdict(trip(CITY), walk(*stops, accuracy=unknown)))
+    assert only_kind(verdict(trip(CITY), walk(*stops))) is DeviationKind.WRONG_REGION
+
+
+def test_flapping_at_a_border_within_tolerance():
+    def jitter(fixes: Fixes) -> None:
+        rng = np.random.default_rng(0)
+        fixes.lon[120:690] = 117.0 + rng.normal(0, 0.003, 570)
+
+    judged = verdict(trip(CITY), moved(HONEST, jitter), claim(3))
+    assert conforms(judged)
+    assert [stay.region for stay in judged.stays] == [HOME, CITY, HOME]
+
+
+def test_flapping_between_two_wrong_regions_is_one_wrong_region():
+    regions = RegionIndex(
+        [
+            (HOME, "Kota Samarinda", box(117.0, -0.5, 117.5, 0.0)),
+            (CITY, "Kota Balikpapan", box(118.0, -1.0, 118.5, -0.5)),
+            (NEXT, "Kabupaten Paser", box(116.5, -1.0, 117.0, -0.5)),
+            (BIG, "Kabupaten Kutai Kartanegara", box(117.0, -1.0, 117.5, -0.5)),
+        ],
+        1_000,
+    )
+
+    def jitter(fixes: Fixes) -> None:
+        rng = np.random.default_rng(0)
+        fixes.lon[132:700] = 117.0 + rng.normal(0, 0.002, 568)
+        fixes.lat[132:700] = -0.75
+
+    (deviation,) = verdict(trip(CITY), moved(IDLE, jitter), regions=regions).deviations
+    assert deviation.ended_at - deviation.started_at > (at(47) - at(0)) * 0.9
+
+
+def test_home_near_the_border_is_never_certain():
+    border = (117.25, -0.495)
+    judged = verdict(trip(CITY), walk((0, border), (72, border)), claim(3))
+    assert unverifiable(judged)
+    assert judged.unknown_days == 3
+
+
+def test_overlapping_outlines_hold_a_fix_in_both():
+    regions = RegionIndex(
+        [
+            (HOME, "Kota Samarinda", box(117.0, -0.5, 117.5, 0.0)),
+            (CITY, "Kota Balikpapan", box(117.0, -1.0, 117.5, -0.5)),
+            (NEXT, "Kabupaten Paser", box(116.5, -1.0, 117.3, -0.5)),
+        ],
+        100,
+    )
+    assert conforms(verdict(trip(CITY), HONEST, regions=regions))
+    assert conforms(verdict(trip(NEXT), HONEST, regions=regions))
+    labels = regions.label(
+        regions.project(lon=np.array([117.2]), lat=np.array([-0.7])), np.zeros(1)
+    )
+    assert [code for code, may in zip(labels.codes, labels.may[0], strict=True) if may] == [
+        NEXT,
+        CITY,
+    ]
+    assert labels.codes[labels.inside[0]] == NEXT
+
+
+def test_labels_know_what_a_fix_may_lie_in():
+    lon = np.array([117.25, 117.004, 117.25, 116.0, 116.497])
+    lat = np.array([-0.25, -0.75, -0.502, -0.25, -0.75])
+    labels = SQUARES.label(SQUARES.project(lon=lon, lat=lat), np.full(5, 250.0))
+    assert [labels.codes[i] for i in labels.inside] == [HOME, CITY, CITY, None, None]
+    may = [{c for c, m in zip(labels.codes, row, strict=True) if m} for row in labels.may]
+    assert may == [{HOME}, {CITY, NEXT}, {HOME, CITY}, {None}, {None, NEXT}]
+    assert SQUARES.names[NEXT] == "Kabupaten Paser"
+
+
+def test_of_fixes_at_one_time_the_most_accurate_counts():
+    home, city = walk((0, OFFICE), (72, OFFICE)), walk((0, HOTEL), (72, HOTEL), accuracy=19)
+    both = Fixes(
+        *(np.concatenate((getattr(home, n), getattr(city, n))) for n in ("time", "lon", "lat")),
+        np.concatenate((home.accuracy, city.accuracy)),
+        np.concatenate((home.chunk, city.chunk)),
+        home.digests,
+    )
+    assert [stay.region for stay in verdict(trip(CITY), both).stays] == [CITY]
+
+
+def test_a_fix_stays_held_while_it_may():
+    may = np.array([[1, 0], [1, 1], [1, 1], [0, 1], [1, 1]], dtype=np.bool_)
+    assert held(np.array([0, 1, 1, 1, 0]), may).tolist() == [0, 0, 0, 1, 1]

@@ -1,0 +1,52 @@
+"""The queue: a message only hints that a trip may need a look; the database knows which do.
+
+Run the workers with `dramatiq workers.queue`.
+"""
+
+import logging
+from datetime import UTC, datetime
+from uuid import UUID
+
+import dramatiq
+import redis
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.errors import BrokerConnectionError
+
+from tenants import catalogue
+from tenants.problems import UnknownTenant
+from tenants.settings import settings
+from workers.evaluate import evaluate
+
+log = logging.getLogger(__name__)
+
+broker = RedisBroker(url=settings().redis_url, namespace="jejak:queue")
+dramatiq.set_broker(broker)
+news = redis.Redis.from_url(settings().redis_url)
+
+
+def deviation_channel(slug: str) -> str:
+    """Where news of a tenant's deviations is published: their ids, nothing else."""
+    return f"jejak:{slug}:deviation"
+
+
+@dramatiq.actor(
+    queue_name="evaluate", max_retries=3, max_age=600_000, time_limit=60_000, throws=UnknownTenant
+)
+def evaluate_trip(slug: str, trip_id: str) -> None:
+    """Judge a trip if it needs it, then tell who listens. The tenant is looked up anew each time:
+    a message cannot reach one that is gone or suspended, nor another's trip.
+    """
+    tenant = catalogue.tenant(slug)
+    for deviation_id in evaluate(tenant, UUID(trip_id), now=datetime.now(UTC)):
+        try:
+            news.publish(deviation_channel(slug), str(deviation_id))
+        except redis.RedisError:
+            log.warning("no news of a deviation: Redis does not answer")
+
+
+def look_at(slug: str, trip_id: UUID) -> None:
+    """Hint that something arrived for a trip. Never fails: the sweep finds what a hint missed."""
+    try:
+        evaluate_trip.send(slug, str(trip_id))
+    except (redis.RedisError, BrokerConnectionError):
+        log.warning("no hint sent: Redis does not answer")
