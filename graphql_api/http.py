@@ -5,10 +5,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.errors import Refusal, spoken
 from tenants.problems import Problem
@@ -182,29 +180,3 @@ def problem_answer(problem: Problem, media: str) -> Response:
     return refusal_answer(
         Refusal(status, problem.code, problem.message_id, problem.message_en, headers), media
     )
-
-
-class SecurityHeaders:
-    """ASGI middleware: what every HTTP answer of the app says to browsers, unless it says its own.
-
-    A page must name its own `Content-Security-Policy`; whatever names none may load nothing.
-    """
-
-    defaults = {
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                headers = MutableHeaders(scope=message)
-                for name, value in self.defaults.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)

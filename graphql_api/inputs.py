@@ -6,7 +6,7 @@ from uuid import UUID
 import numpy as np
 import strawberry
 
-from graphql_api.types import (
+from graphql_api.enums import (
     DeviationKind,
     DeviationState,
     LawfulPlaceKind,

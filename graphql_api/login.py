@@ -67,7 +67,7 @@ class SignInRefused(Problem):
 
 
 @dataclass(eq=False)
-class NotAMember(Problem):
+class NotInvited(Problem):
     """Signed in at the issuer, but nobody's invitation; a suspended member sees the same."""
 
     message_id = "Akun ini tidak terdaftar di daerah ini. Hubungi admin perangkat daerah Anda."
@@ -86,7 +86,7 @@ _STATUS: Final[dict[type[Problem], HTTPStatus]] = {
     UnknownTenant: HTTPStatus.NOT_FOUND,
     SignInExpired: HTTPStatus.BAD_REQUEST,
     SignInRefused: HTTPStatus.FORBIDDEN,
-    NotAMember: HTTPStatus.FORBIDDEN,
+    NotInvited: HTTPStatus.FORBIDDEN,
     CrossSiteRequest: HTTPStatus.FORBIDDEN,
     IssuerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -119,11 +119,7 @@ def _in_realm(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
         try:
             response = await handler(request, await run_in_threadpool(catalogue.realm, slug))
         except Problem as problem:
-            log.info("%s at %r: %s", handler.__name__, slug, problem.code)
             response = _page(problem, slug)
-        if handler is _finish:
-            # Whatever came of it: one sign-in, one answer.
-            response.delete_cookie(_state_cookie(slug), f"/{slug}/callback", secure=is_https())
         response.headers.update(_HEADERS)
         return response
 
@@ -131,6 +127,7 @@ def _in_realm(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _page(problem: Problem, slug: str) -> Response:
+    log.info("no sign-in or sign-out at %r: %s", slug, problem.code)
     again = f"/{slug}/login"
     link = "" if isinstance(problem, UnknownTenant) else _AGAIN.format(html.escape(again))
     page = _PAGE.format(
@@ -185,12 +182,12 @@ async def _begin(request: Request, realm: Realm) -> Response:
         next=_local(realm, request.query_params.get("next")),
         **begun,
     )
+    sealing = _sealing(realm.slug, settings().secret_key)
+    sealed = sealing.encrypt(json.dumps(request.session).encode())
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
     response.set_cookie(
         _state_cookie(realm.slug),
-        _sealing(realm.slug, settings().secret_key)
-        .encrypt(json.dumps(request.session).encode())
-        .decode(),
+        sealed.decode(),
         max_age=STATE_LASTS,
         path=f"/{realm.slug}/callback",
         secure=is_https(),
@@ -225,6 +222,18 @@ def _local(realm: Realm, address: str | None) -> str:
 
 
 async def _finish(request: Request, realm: Realm) -> Response:
+    try:
+        response = await _signed_in(request, realm)
+    except Problem as problem:
+        response = _page(problem, realm.slug)
+    # Whatever came of it: one sign-in, one answer.
+    response.delete_cookie(
+        _state_cookie(realm.slug), f"/{realm.slug}/callback", secure=is_https(), httponly=True
+    )
+    return response
+
+
+async def _signed_in(request: Request, realm: Realm) -> Response:
     query = request.query_params
     if len(query.multi_items()) != len(query):
         raise SignInExpired
@@ -256,7 +265,7 @@ async def _finish(request: Request, realm: Realm) -> Response:
     try:
         secret = await run_in_threadpool(_open_session, realm, identity, former)
     except NotSignedIn:
-        raise NotAMember from None
+        raise NotInvited from None
     response = RedirectResponse(state["next"], HTTPStatus.SEE_OTHER)
     response.set_cookie(
         session_cookie(realm.slug),
@@ -323,7 +332,9 @@ async def _sign_out(request: Request, realm: Realm) -> Response:
     if secret is not None:
         await run_in_threadpool(_close_session, realm, secret)
     response = RedirectResponse(f"/{realm.slug}/", HTTPStatus.SEE_OTHER)
-    response.delete_cookie(session_cookie(realm.slug), f"/{realm.slug}", secure=is_https())
+    response.delete_cookie(
+        session_cookie(realm.slug), f"/{realm.slug}", secure=is_https(), httponly=True
+    )
     return response
 
 

@@ -76,8 +76,8 @@ def time_key(text: str) -> datetime:
 
 
 def connection(
-    rows: Sequence[Any], first: int, after: object, key: Callable[[Any], tuple[object, ...]]
-) -> Any:
+    rows: Sequence[T], first: int, after: object, key: Callable[[T], tuple[object, ...]]
+) -> Connection[T]:
     """The connection of up to `first` + 1 rows, `key` giving what a cursor must hold."""
     edges = [Edge(cursor=encode_cursor(*key(row)), node=row) for row in rows[:first]]
     return Connection(

@@ -19,7 +19,8 @@ def feature(fixes: Fixes) -> dict[str, Any]:
     cuts = np.flatnonzero(np.diff(fixes.time) > SILENCE_SECONDS) + 1
     coordinates = np.round(np.column_stack([fixes.lon, fixes.lat]), 6)
     lines = [line.tolist() for line in np.split(coordinates, cuts)]
-    known = np.where(np.isnan(fixes.accuracy), None, np.round(fixes.accuracy, 1))
+    known = np.round(fixes.accuracy, 1).astype(object)
+    known[np.isnan(fixes.accuracy)] = None
     return {
         "type": "Feature",
         "geometry": {

@@ -1,19 +1,19 @@
 """The province's schema: /province/graphql. It has no track to ask for."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from graphql_api import pages
 from graphql_api.context import ProvinceInfo
+from graphql_api.enums import DeviationKind, DeviationState, Outcome, Severity
+from graphql_api.errors import Schema
 from graphql_api.limits import guards
 from graphql_api.pages import Connection
 from graphql_api.scalars import Rupiah, config
-from graphql_api.types import DeviationKind, DeviationState, Outcome, Severity
 from tenants import province
-from workers import case
 
 
 @strawberry.type(description="How many trips have this outcome now.")
@@ -35,7 +35,7 @@ class Regency:
     def verdicts(self: strawberry.Parent[province.Figures]) -> list[OutcomeCount]:
         return [
             OutcomeCount(outcome=outcome, trips=self.verdicts.get(outcome, 0))
-            for outcome in case.Outcome
+            for outcome in Outcome
         ]
 
     @classmethod
@@ -73,12 +73,16 @@ class Query:
         viewer = info.context.viewer
         return viewer.name if viewer else None
 
-    @strawberry.field(description="Every regency with its figures, by code.")
-    async def regencies(self, info: ProvinceInfo) -> list[Regency]:
-        found: Any = await info.context.read(province.figures, info.context.signed_in)
-        return found  # type: ignore[no-any-return]
+    @strawberry.field(
+        graphql_type=list[Regency], description="Every regency with its figures, by code."
+    )
+    async def regencies(self, info: ProvinceInfo) -> list[province.Figures]:
+        return await info.context.read(province.figures, info.context.signed_in)
 
-    @strawberry.field(description="The shared cases of all regencies, newest first.")
+    @strawberry.field(
+        graphql_type=Connection[SharedDeviation],
+        description="The shared cases of all regencies, newest first.",
+    )
     async def deviations(
         self,
         info: ProvinceInfo,
@@ -86,7 +90,7 @@ class Query:
         states: list[DeviationState] | None = None,
         first: Annotated[int, strawberry.argument(description="1 to 100.")] = 20,
         after: str | None = None,
-    ) -> Connection[SharedDeviation]:
+    ) -> Connection[province.SharedDeviation]:
         rows = await info.context.read(
             province.page,
             info.context.signed_in,
@@ -95,7 +99,7 @@ class Query:
             after=pages.decode_cursor(after, pages.time_key),
             first=pages.first_of(first),
         )
-        return pages.connection(rows, first, after, lambda row: (row.found_at, row.id))  # type: ignore[no-any-return]
+        return pages.connection(rows, first, after, lambda row: (row.found_at, row.id))
 
 
-schema = strawberry.Schema(Query, config=config(), extensions=guards())
+schema = Schema(Query, config=config(), extensions=guards())

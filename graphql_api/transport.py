@@ -314,7 +314,7 @@ class GraphQLView(GraphQL[ContextT, None]):
 
     async def process_result(
         self,
-        request: Request,
+        request: Request,  # noqa: ARG002
         result: ExecutionResult,
     ) -> GraphQLHTTPResponse:
         """The response map of a result: no `data` where nothing was executed."""

@@ -1,34 +1,33 @@
 """The regency's GraphQL types. Rows of the domain are the values: a type names what it shows."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 
 from graphql_api import polyline
 from graphql_api.context import Info
+from graphql_api.enums import (
+    DayState,
+    DeviationKind,
+    DeviationState,
+    LawfulPlaceKind,
+    OfficeKind,
+    Outcome,
+    Role,
+    Severity,
+    TransportMode,
+    TripState,
+)
 from graphql_api.scalars import GeoJSON, Rupiah
-from tenants import evidence, models, tracks
-from tenants.models import Role as RoleEnum
-from workers import case
-
-Role = strawberry.enum(RoleEnum, name="Role")
-OfficeKind = strawberry.enum(models.OfficeKind, name="OfficeKind")
-TripState = strawberry.enum(models.TripState, name="TripState")
-TransportMode = strawberry.enum(models.TransportMode, name="TransportMode")
-LawfulPlaceKind = strawberry.enum(
-    models.LawfulPlaceKind, name="LawfulPlaceKind", description="*Tempat sah*, PMK 119/2023."
+from tenants import models, tracks
+from tenants.evidence import (
+    DeviationRecord,
+    DeviationReply,
+    DeviationRuling,
+    VerdictRecord,
 )
-Outcome = strawberry.enum(
-    case.Outcome,
-    name="Outcome",
-    description="What the track says about the plan; UNVERIFIABLE accuses nobody.",
-)
-DeviationKind = strawberry.enum(case.DeviationKind, name="DeviationKind")
-DeviationState = strawberry.enum(evidence.DeviationState, name="DeviationState")
-Severity = strawberry.enum(case.Severity, name="Severity")
-DayState = strawberry.enum(case.DayState, name="DayState")
 
 
 class _Row:
@@ -56,18 +55,18 @@ class Member(_Row):
     @strawberry.field(description="For those who may issue trips for her, and for herself.")
     def nip(self: strawberry.Parent[models.Member], info: Info) -> str | None:
         viewer = info.context.signed_in
-        trusted = viewer.roles & {RoleEnum.OPERATOR, RoleEnum.TENANT_ADMIN}
+        trusted = viewer.roles & {Role.OPERATOR, Role.TENANT_ADMIN}
         return self.nip if trusted or viewer.member_id == self.id else None
 
     @strawberry.field
     def roles(self: strawberry.Parent[models.Member]) -> list[Role]:
-        return [RoleEnum(role) for role in self.roles]
+        return [Role(role) for role in self.roles]
 
-    @strawberry.field
-    async def office(self: strawberry.Parent[models.Member], info: Info) -> Office | None:
+    @strawberry.field(graphql_type=Office | None)
+    async def office(self: strawberry.Parent[models.Member], info: Info) -> models.Office | None:
         if self.office_id is None:
             return None
-        return await info.context.offices.load(self.office_id)  # type: ignore[return-value]
+        return await info.context.offices.load(self.office_id)
 
 
 @strawberry.type(description="A kabupaten or kota; the code is Kemendagri's.")
@@ -160,14 +159,14 @@ class Verdict(_Row):
     evaluated_at: datetime
 
     @strawberry.field
-    def days(self: strawberry.Parent[evidence.VerdictRecord]) -> list[Day]:
+    def days(self: strawberry.Parent[VerdictRecord]) -> list[Day]:
         return [
             Day(
                 date=date.fromisoformat(day["date"]),
                 planned=day["planned"],
                 seen=day["seen"],
                 known_seconds=day["known_seconds"],
-                state=case.DayState(day["state"]),
+                state=DayState(day["state"]),
             )
             for day in self.detail["days"]
         ]
@@ -207,19 +206,19 @@ class Deviation(_Row):
     message_en: str
     found_at: datetime
 
-    @strawberry.field
-    async def trip(self: strawberry.Parent[evidence.DeviationRecord], info: Info) -> "Trip":
-        return await info.context.trips.load(self.trip_id)  # type: ignore[return-value]
+    @strawberry.field(graphql_type=Annotated["Trip", strawberry.lazy("graphql_api.types")])
+    async def trip(self: strawberry.Parent[DeviationRecord], info: Info) -> models.Trip:
+        return await info.context.trips.load(self.trip_id)
 
-    @strawberry.field
-    async def replies(self: strawberry.Parent[evidence.DeviationRecord], info: Info) -> list[Reply]:
-        return await info.context.replies.load(self.id)  # type: ignore[return-value]
+    @strawberry.field(graphql_type=list[Reply])
+    async def replies(self: strawberry.Parent[DeviationRecord], info: Info) -> list[DeviationReply]:
+        return await info.context.replies.load(self.id)
 
-    @strawberry.field
+    @strawberry.field(graphql_type=list[Ruling])
     async def rulings(
-        self: strawberry.Parent[evidence.DeviationRecord], info: Info
-    ) -> list[Ruling]:
-        return await info.context.rulings.load(self.id)  # type: ignore[return-value]
+        self: strawberry.Parent[DeviationRecord], info: Info
+    ) -> list[DeviationRuling]:
+        return await info.context.rulings.load(self.id)
 
 
 @strawberry.type(description="One traveller's official trip (*perjalanan dinas*).")
@@ -237,21 +236,23 @@ class Trip(_Row):
     letter: AssignmentLetter
     traveller: Member
 
-    @strawberry.field
-    async def legs(self: strawberry.Parent[models.Trip], info: Info) -> list[Leg]:
-        return await info.context.legs.load(self.id)  # type: ignore[return-value]
+    @strawberry.field(graphql_type=list[Leg])
+    async def legs(self: strawberry.Parent[models.Trip], info: Info) -> list[models.Leg]:
+        return await info.context.legs.load(self.id)
 
-    @strawberry.field
-    async def lawful_places(self: strawberry.Parent[models.Trip], info: Info) -> list[LawfulPlace]:
-        return await info.context.lawful_places.load(self.id)  # type: ignore[return-value]
+    @strawberry.field(graphql_type=list[LawfulPlace])
+    async def lawful_places(
+        self: strawberry.Parent[models.Trip], info: Info
+    ) -> list[models.LawfulPlace]:
+        return await info.context.lawful_places.load(self.id)
 
-    @strawberry.field
-    async def verdict(self: strawberry.Parent[models.Trip], info: Info) -> Verdict | None:
-        return await info.context.verdicts.load(self.id)  # type: ignore[return-value]
+    @strawberry.field(graphql_type=Verdict | None)
+    async def verdict(self: strawberry.Parent[models.Trip], info: Info) -> VerdictRecord | None:
+        return await info.context.verdicts.load(self.id)
 
-    @strawberry.field
-    async def deviations(self: strawberry.Parent[models.Trip], info: Info) -> list[Deviation]:
-        return await info.context.deviations.load(self.id)  # type: ignore[return-value]
+    @strawberry.field(graphql_type=list[Deviation])
+    async def deviations(self: strawberry.Parent[models.Trip], info: Info) -> list[DeviationRecord]:
+        return await info.context.deviations.load(self.id)
 
     @strawberry.field
     async def track(self: strawberry.Parent[models.Trip], info: Info) -> Track | None:
@@ -266,8 +267,8 @@ ROWS: dict[str, type[Any]] = {
     "Leg": models.Leg,
     "LawfulPlace": models.LawfulPlace,
     "Trip": models.Trip,
-    "Verdict": evidence.VerdictRecord,
-    "Reply": evidence.DeviationReply,
-    "Ruling": evidence.DeviationRuling,
-    "Deviation": evidence.DeviationRecord,
+    "Verdict": VerdictRecord,
+    "Reply": DeviationReply,
+    "Ruling": DeviationRuling,
+    "Deviation": DeviationRecord,
 }

@@ -127,9 +127,11 @@ def play(running: World, cases: list[Case], console: Console, *, seconds: float)
 
     Whatever fails is kept in the case's `failure`.
     """
-    with Live(console=console, get_renderable=lambda: table(cases), refresh_per_second=4):
-        with ThreadPoolExecutor(len(cases)) as threads:
-            list(threads.map(lambda case: _guarded(running, case, seconds), cases))
+    with (
+        Live(console=console, get_renderable=lambda: table(cases), refresh_per_second=4),
+        ThreadPoolExecutor(len(cases)) as threads,
+    ):
+        list(threads.map(lambda case: _guarded(running, case, seconds), cases))
 
 
 def _guarded(running: World, case: Case, seconds: float) -> None:
@@ -191,7 +193,12 @@ def _look(viewer: FrontEnd, case: Case) -> None:
 def _await_verdict(running: World, case: Case) -> None:
     """Until the verdict is the expected one, or for `PATIENCE` seconds."""
     with running.sign_in(case.story.tenant, "inspektur") as inspector:
-        _await(lambda: _look(inspector, case) or case.as_expected)
+
+        def reached() -> bool:
+            _look(inspector, case)
+            return case.as_expected
+
+        _await(reached)
 
 
 def _await(reached: Callable[[], bool]) -> bool:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -229,7 +229,7 @@ def _settle_people(seed: RealmSeed, travellers: Sequence[stories.Story]) -> None
         )
 
 
-def _today() -> "datetime.date":
+def _today() -> date:
     return datetime.now(UTC).date()
 
 

@@ -196,7 +196,12 @@ def offices(session: Session, office_ids: Sequence[UUID]) -> Mapping[UUID, Offic
     return {office.id: office for office in rows}
 
 
-def all_offices(session: Session, _viewer: Viewer) -> list[Office]:
+def one(session: Session, member_id: UUID) -> Member:
+    """The member with this id, who must exist: the viewer herself."""
+    return session.get_one(Member, member_id)
+
+
+def all_offices(session: Session) -> list[Office]:
     """Every office, by name: who is signed in may know how her regency is organised."""
     return list(session.scalars(select(Office).order_by(Office.name)))
 

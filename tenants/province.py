@@ -102,15 +102,12 @@ def figures(session: Session, viewer: Viewer) -> list[Figures]:
         SharedDeviation.tenant,
         func.count().filter(is_open),
         func.count().filter(~is_open),
-        func.coalesce(func.sum(SharedDeviation.amount).filter(is_open), 0),
+        func.sum(SharedDeviation.amount).filter(is_open),
     ).group_by(SharedDeviation.tenant)
     for code, opened, settled, amount in session.execute(cases):
         case = found[code]
-        case.open_deviations, case.settled_deviations, case.amount_at_stake = (
-            opened,
-            settled,
-            amount,
-        )
+        case.open_deviations, case.settled_deviations = opened, settled
+        case.amount_at_stake = amount or Decimal(0)
     return list(found.values())
 
 

@@ -233,9 +233,7 @@ class Service:
             return browser.post(f"{issuer.url}/token", data=form).raise_for_status().json()
 
 
-def _until(
-    browser: httpx2.Client, answer: httpx2.Response, address: str
-) -> httpx2.Response | str:
+def _until(browser: httpx2.Client, answer: httpx2.Response, address: str) -> httpx2.Response | str:
     """Follow redirects to a page, or to `address`, which is returned."""
     while answer.is_redirect:
         target = answer.url.join(answer.headers["location"])
@@ -286,9 +284,7 @@ def _issuer(provided: services.Issuer) -> Issuer:
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
     base_url = f"http://127.0.0.1:{free_port()}"
-    provided = {
-        slug: _provided(slug, base_url) for slug in ("province", "samarinda", "balikpapan")
-    }
+    provided = {slug: _provided(slug, base_url) for slug in ("province", "samarinda", "balikpapan")}
     forger = Forger()
     with tempfile.TemporaryDirectory(prefix="jejak-") as name, pytest.MonkeyPatch.context() as env:
         folder = Path(name)

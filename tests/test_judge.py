@@ -3,10 +3,8 @@
 from datetime import timedelta
 from decimal import Decimal
 
-import numpy as np
 import pytest
 
-from tenants.regions import shipped
 from tests.tracks import (
     BIG,
     CITY,
@@ -33,7 +31,6 @@ from workers.case import (
     DayState,
     Deviation,
     DeviationKind,
-    Fixes,
     LawfulPlace,
     Outcome,
     Plan,
@@ -41,7 +38,6 @@ from workers.case import (
     Severity,
     Verdict,
 )
-from workers.track import RegionIndex
 
 AWAY, AT_HOME, UNKNOWN = DayState.AWAY, DayState.HOME, DayState.UNKNOWN
 IDLE = walk((0, OFFICE), (72, OFFICE))
@@ -58,6 +54,10 @@ def only(judged: Verdict) -> Deviation:
 
 def states(judged: Verdict) -> list[DayState]:
     return [day.state for day in judged.days]
+
+
+def kinds(judged: Verdict) -> list[DeviationKind]:
+    return [deviation.kind for deviation in judged.deviations]
 
 
 def spoilt(judged: Verdict, outcome: Outcome = Outcome.CONFORMS) -> bool:
@@ -130,6 +130,22 @@ def test_home_as_lawful_place_on_all_days_is_no_offence():
     assert only(verdict(trip(CITY, lawful=[LawfulPlace(HOME, START, START)]), IDLE))
 
 
+def test_leaving_on_a_lawful_day_at_home_is_having_left():
+    lawful = [LawfulPlace(HOME, START, START)]
+    assert DeviationKind.NEVER_LEFT not in kinds(verdict(trip(CITY, lawful=lawful), ONE_DAY))
+    assert kinds(verdict(trip(CITY, lawful=lawful), IDLE)) == [DeviationKind.NEVER_LEFT]
+
+
+def test_never_left_names_the_first_leg_away_from_home():
+    legs = (
+        PlannedLeg(1, HOME, WITA, START, START),
+        PlannedLeg(2, CITY, WITA, START + timedelta(days=1), START + timedelta(days=2)),
+    )
+    plan = Plan(HOME, WITA, START, START + timedelta(days=2), legs)
+    assert only(verdict(plan, IDLE)).leg == 2
+    assert not spoilt(verdict(plan, IDLE, hour=40))
+
+
 def test_wrong_region():
     deviation = only(verdict(trip(CITY), ASTRAY, claim(3)))
     assert deviation.kind is DeviationKind.WRONG_REGION
@@ -146,8 +162,24 @@ def test_wrong_region():
 
 
 def test_wrong_region_is_one_deviation_however_often_it_was_entered():
-    days = [(h, p) for d in (8, 32, 56) for h, p in ((d, HOTEL), (d + 3, VILLAGE), (d + 11, HOTEL))]
-    assert only(verdict(trip(CITY), walk((0, OFFICE), (5, OFFICE), *days))).region == NEXT
+    days = [
+        (hour + d, place)
+        for d in (0, 24, 48)
+        for hour, place in ((9, HOTEL), (11, VILLAGE), (15, VILLAGE), (17, HOTEL))
+    ]
+    deviation = only(verdict(trip(CITY), walk((0, OFFICE), (7, OFFICE), *days), claim(3)))
+    assert (deviation.region, deviation.amount) == (NEXT, 0)  # each day was mostly spent in CITY
+    assert deviation.message_id.endswith("ditugaskan ke Kota Balikpapan.")
+
+
+def test_a_day_in_two_wrong_regions_is_charged_once():
+    both = walk((0, OFFICE), (1, OFFICE), (3, INN), (12, INN), (15, VILLAGE), (24, VILLAGE))
+    judged = verdict(trip(CITY, days=1), both, claim(1))
+    assert [(d.region, d.amount) for d in judged.deviations] == [(BIG, 430_000), (NEXT, 0)]
+
+
+def test_no_more_days_are_charged_than_claimed():
+    assert only(verdict(trip(CITY), ASTRAY, claim(1))).amount == Decimal(430_000)
 
 
 def test_wrong_region_needs_no_coverage():
@@ -241,6 +273,7 @@ def test_short_stay():
     assert (deviation.leg, deviation.region) == (None, HOME)
     assert deviation.amount == Decimal(860_000)
     assert (deviation.started_at, deviation.ended_at) == (at(24), at(72))
+    assert deviation.evidence == ONE_DAY.digests[24 * 12 // 50 :]
     assert deviation.message_id == (
         "Diklaim 3 hari, padahal paling banyak 1 hari di luar Kota Samarinda (1 hari pasti, "
         "0 hari tidak diketahui): selisih 2 hari, Rp860.000."
@@ -290,64 +323,8 @@ def test_a_day_in_the_zone_of_its_leg():
     assert states(verdict(wib, back)) == [AWAY, AT_HOME]
 
 
-def on_real_outlines(plan: Plan, fixes: Fixes) -> Verdict:
-    return verdict(plan, fixes, regions=KALTIM)
-
-
-KALTIM = RegionIndex(
-    [(region.code, region.name, region.outline) for region in shipped().regions],
-    shipped().tolerance_m,
-)
-SAMARINDA, BALIKPAPAN, SEPINGGAN = (117.146, -0.502), (116.831, -1.268), (116.894, -1.267)
-REDEB, KALIMARAU, SANGATTA, WAHAU = (
-    (117.495, 2.153),
-    (117.433, 2.155),
-    (117.55, 0.5),
-    (116.87, 1.05),
-)
-GROGOT, BALI = (116.19, -1.91), (115.17, -8.75)
-
-
-def test_by_air_through_balikpapan_to_berau():
-    flight = walk(
-        *((0, SAMARINDA), (6, SAMARINDA), (8.5, SEPINGGAN), (11, SEPINGGAN), (12, KALIMARAU)),
-        *((13, REDEB), (58, REDEB), (60, KALIMARAU), (61, SEPINGGAN), (64, SAMARINDA)),
-        *((72, SAMARINDA),),
-        silent=[(11, 12), (60, 61)],
-    )
-    assert not spoilt(on_real_outlines(trip("64.03"), flight))
-
-
-def test_a_night_at_the_airport_before_the_flight():
-    flight = walk(
-        *((0, SAMARINDA), (16, SAMARINDA), (19, SEPINGGAN), (30, SEPINGGAN), (31, KALIMARAU)),
-        *((60, REDEB), (61, KALIMARAU), (62, SEPINGGAN), (72, SAMARINDA)),
-        silent=[(30, 31), (61, 62)],
-    )
-    assert not spoilt(on_real_outlines(trip("64.03"), flight))
-
-
-def test_by_road_to_berau_with_a_night_in_wahau():
-    road = walk(
-        *((0, SAMARINDA), (9, SAMARINDA), (13, SANGATTA), (14, SANGATTA), (19, WAHAU)),
-        *((30, WAHAU), (36, REDEB), (56, REDEB), (72, SAMARINDA)),
-    )
-    assert not spoilt(on_real_outlines(trip("64.03"), road))
-
-
-def test_sent_to_balikpapan_seen_in_paser_or_bali():
-    for where, code in ((GROGOT, "64.01"), (BALI, None)):
-        track = walk((0, SAMARINDA), (8, SAMARINDA), (14, where), (60, where), (70, SAMARINDA))
-        deviation = only(on_real_outlines(trip("64.71"), track))
-        assert (deviation.region, deviation.planned_region) == (code, "64.71")
-    assert "di luar peta wilayah antara" in deviation.message_id
-
-
-def test_an_island_no_outline_shows_is_no_wrong_region():
-    maratua = (118.75, 2.25)
-    labels = KALTIM.label(
-        KALTIM.project(lon=np.array([118.75]), lat=np.array([2.25])), np.array([250.0])
-    )
-    assert labels.codes[labels.inside[0]] is None
-    track = walk((0, SAMARINDA), (8, SAMARINDA), (20, maratua), (56, maratua), (72, SAMARINDA))
-    assert on_real_outlines(trip("64.03"), track).deviations == ()
+def test_waking_hours_in_the_zone_of_the_leg():
+    # Silent from 06:00 to 10:30 WITA: four and a half waking hours there, three and a half in WIB.
+    late = walk((0, OFFICE), (24, OFFICE), silent=[(6, 10.5)])
+    assert states(verdict(trip(ISLE, days=1), late)) == [UNKNOWN]
+    assert states(verdict(trip(ISLE, days=1, zone=WIB), late)) == [AT_HOME]

@@ -22,8 +22,8 @@ from tests.tracks import (
     verdict,
     walk,
 )
-from workers.case import DayState, DeviationKind, Fixes, Gap, Outcome, Verdict
-from workers.track import RegionIndex, held
+from workers.case import DayState, DeviationKind, Fixes, Gap, Outcome, Ruleset, Verdict
+from workers.track import RegionIndex, Track, clean, held
 
 IDLE = walk((0, OFFICE), (72, OFFICE))
 HONEST = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (58, HOTEL), (60, OFFICE), (72, OFFICE))
@@ -53,10 +53,12 @@ def test_no_fixes_are_no_accusation():
     assert judged.gaps == (Gap(at(0), at(72)),)
 
 
-@pytest.mark.parametrize("hour", [-10, 0, 12])
+@pytest.mark.parametrize("hour", [-10, 0, 0.5, 12])
 def test_before_the_first_fix_nothing_is_known(hour: float):
     judged = verdict(trip(CITY), silence(), hour=hour)
     assert unverifiable(judged)
+    assert judged.coverage == 0
+    assert judged.gaps == ((Gap(at(0), at(hour)),) if hour > 0 else ())
     assert not judged.final
 
 
@@ -116,10 +118,51 @@ def test_low_coverage_is_unverifiable_though_the_destination_was_seen():
     assert judged.coverage == pytest.approx(12 / 72)
 
 
+def test_low_coverage_is_early_days_while_the_trip_lasts():
+    assert conforms(verdict(trip(CITY), walk((8, OFFICE), (10, HOTEL), (12, HOTEL)), hour=12))
+
+
 def test_without_the_destination_nothing_conforms():
     near = walk((0, OFFICE), (8, OFFICE), (12, (117.6, -0.25)), (16, OFFICE), (72, OFFICE))
     assert unverifiable(verdict(trip(CITY), near))
-    assert unverifiable(verdict(trip(ISLE), walk((0, OFFICE), (8, OFFICE), (14, (108, -6)))))
+
+
+def test_a_destination_without_outline_can_be_neither_wrong_nor_seen():
+    java = (108.0, -6.0)
+    there = walk((0, OFFICE), (8, OFFICE), (14, java), (60, java), (66, OFFICE), (72, OFFICE))
+    judged = verdict(trip(ISLE), there, claim(3))
+    assert unverifiable(judged)
+    assert judged.observed_days == 3
+
+
+def test_off_the_shore_of_home_is_home_unless_the_trip_goes_beyond_the_map():
+    shore = walk((0, (117.25, 0.005)), (72, (117.25, 0.005)))
+    assert only_kind(verdict(trip(CITY), shore)) is DeviationKind.NEVER_LEFT
+    assert unverifiable(verdict(trip(ISLE), shore))
+
+
+def test_one_or_two_fixes_are_no_presence():
+    def stray(fixes: Fixes) -> None:
+        fixes.lat[[30, 31]] = -0.75
+
+    hourly = walk((0, OFFICE), (72, OFFICE), every=3_600)
+    assert states(verdict(trip(CITY), moved(hourly, stray))) == [DayState.HOME] * 3
+
+
+def test_minutes_are_no_presence():
+    def stray(fixes: Fixes) -> None:
+        fixes.lat[2_000:2_010] = -0.75
+
+    often = walk((0, OFFICE), (72, OFFICE), every=60)
+    assert states(verdict(trip(CITY), moved(often, stray))) == [DayState.HOME] * 3
+
+
+def test_a_presence_perhaps_beyond_the_border_leaves_the_day_open():
+    border = (117.25, -0.495)
+    walked = walk((0, OFFICE), (8, OFFICE), (9, border), (12, border), (13, OFFICE), (72, OFFICE))
+    judged = verdict(trip(CITY), walked, claim(3))
+    assert states(judged) == [DayState.UNKNOWN, DayState.HOME, DayState.HOME]
+    assert only_kind(judged) is DeviationKind.SHORT_STAY
 
 
 def test_traccar_is_silent_all_night_where_it_stands():
@@ -146,6 +189,18 @@ def test_silence_on_the_move_is_a_gap():
     ]
 
 
+def test_silence_between_two_sightings_is_no_stay():
+    def at_hour(hour: float, lat: float) -> list[tuple[float, tuple[float, float]]]:
+        return [(hour, (116.75, lat)), (hour + 1, (116.75, lat))]
+
+    twice = walk(
+        (0, OFFICE), (8, OFFICE), *at_hour(11, -0.75), *at_hour(20, -0.8), silent=[(12, 20)]
+    )
+    judged = verdict(trip(CITY), twice)
+    assert judged.deviations == ()
+    assert [stay.region for stay in judged.stays][-2:] == [NEXT, NEXT]
+
+
 def test_a_jump_to_the_wrong_region_and_back_is_nothing():
     def jump(fixes: Fixes) -> None:
         for i in (200, 300, 301, 302, 400):
@@ -164,6 +219,23 @@ def test_jumps_are_taken_out_before_presence_is_looked_for():
     clean = verdict(trip(CITY), moved(IDLE, jump))
     (stay,) = clean.stays
     assert stay.fixes == len(IDLE.time) - 1 - len(IDLE.time[100:-1:10])
+
+
+def test_a_flight_is_no_jump():
+    flight = walk((0, OFFICE), (8, OFFICE), (9, (124.0, -0.25)), (12, (124.0, -0.25)))
+    assert len(cleaned(flight).time) == len(flight.time)
+
+
+def test_two_phones_taking_turns_lose_no_fix():
+    def turns(fixes: Fixes) -> None:
+        fixes.lon[::2], fixes.lat[::2] = VILLAGE
+
+    assert len(cleaned(moved(IDLE, turns)).time) == len(IDLE.time)
+
+
+def cleaned(fixes: Fixes) -> Track:
+    start, until = at(-100).timestamp(), at(100).timestamp()
+    return clean(fixes, start, until, regions=SQUARES, rules=Ruleset(version=1))
 
 
 def test_two_phones_taking_turns_prove_nothing():
@@ -195,6 +267,18 @@ def test_accuracy_reaches_over_the_border():
     stops = ((0, OFFICE), (8, OFFICE), (11, edge), (58, edge), (61, OFFICE), (72, OFFICE))
     assert conforms(verdict(trip(CITY), walk(*stops, accuracy=2_500)))
     assert only_kind(verdict(trip(CITY), walk(*stops))) is DeviationKind.WRONG_REGION
+
+
+def test_no_accuracy_is_believed_below_the_floor():
+    edge = (116.9895, -0.75)  # 1.17 km inside the wrong region
+    assert conforms(verdict(trip(CITY), walk((0, edge), (72, edge), accuracy=2)))
+
+
+def test_in_doubt_a_stay_is_where_it_should_be():
+    edge = (116.995, -0.75)
+    assert [stay.region for stay in verdict(trip(CITY), walk((0, edge), (72, edge))).stays] == [
+        CITY
+    ]
 
 
 @pytest.mark.parametrize("unknown", [np.nan, 0.0, -1.0])
@@ -274,14 +358,14 @@ def test_labels_know_what_a_fix_may_lie_in():
 
 
 def test_of_fixes_at_one_time_the_most_accurate_counts():
-    home, city = walk((0, OFFICE), (72, OFFICE)), walk((0, HOTEL), (72, HOTEL), accuracy=19)
+    home, city = walk((0, OFFICE), (72, OFFICE), accuracy=19), walk((0, HOTEL), (72, HOTEL))
     both = Fixes(
         *(np.concatenate((getattr(home, n), getattr(city, n))) for n in ("time", "lon", "lat")),
         np.concatenate((home.accuracy, city.accuracy)),
         np.concatenate((home.chunk, city.chunk)),
         home.digests,
     )
-    assert [stay.region for stay in verdict(trip(CITY), both).stays] == [CITY]
+    assert [stay.region for stay in verdict(trip(CITY), both).stays] == [HOME]
 
 
 def test_a_fix_stays_held_while_it_may():

@@ -149,8 +149,8 @@ class Ruleset:
     """The same when it was reached: a change of planes, an errand, an afternoon's excursion."""
     rest_seconds: float = 14 * 3_600
     """Dwelling per journey allowed on the way: one night's rest and the stops of a long road."""
-    detour: float = 2.0
-    """A place is on the way when passing it makes the journey at most this many times longer."""
+    detour: float = 1.75
+    """On the way is what makes the journey this many times longer at most: to Berau by air, 1.6."""
     offshore_m: float = 100_000
     """Outside every outline is a wrong place only so far from all right ones: maps lack islands."""
 

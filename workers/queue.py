@@ -19,7 +19,7 @@ from workers.evaluate import evaluate
 
 log = logging.getLogger(__name__)
 
-broker = RedisBroker(url=settings().redis_url, namespace="jejak:queue")
+broker = RedisBroker(url=settings().redis_url, namespace="jejak:queue")  # type: ignore[no-untyped-call]
 dramatiq.set_broker(broker)
 news = redis.Redis.from_url(settings().redis_url)
 

@@ -294,5 +294,5 @@ def _cost(seen: Observed, days: int) -> Decimal | None:
 
 
 def _stake(amount: Decimal | None, lead: str) -> str:
-    """What is at stake, "Rp860.000" after its lead, or nothing when that is not known."""
-    return "" if amount is None else lead + f"Rp{amount:,.0f}".replace(",", ".")
+    """What is at stake, "Rp860.000" after its lead; nothing when there is nothing or no rate."""
+    return "" if not amount else lead + f"Rp{amount:,.0f}".replace(",", ".")

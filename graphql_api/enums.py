@@ -1,0 +1,34 @@
+"""The domain's enumerations, made known to GraphQL: import them from here in GraphQL's modules."""
+
+import strawberry
+
+from tenants.evidence import DeviationState
+from tenants.models import LawfulPlaceKind, OfficeKind, Role, TransportMode, TripState
+from workers.case import DayState, DeviationKind, Outcome, Severity
+
+__all__ = [
+    "DayState",
+    "DeviationKind",
+    "DeviationState",
+    "LawfulPlaceKind",
+    "OfficeKind",
+    "Outcome",
+    "Role",
+    "Severity",
+    "TransportMode",
+    "TripState",
+]
+
+for enum, description in (
+    (Role, "What a member may do."),
+    (OfficeKind, "Kinds of regional organisation (*OPD*)."),
+    (TripState, "Where a trip stands."),
+    (TransportMode, "How a destination is reached."),
+    (LawfulPlaceKind, "Why presence is lawful there (*tempat sah*, PMK 119/2023)."),
+    (Outcome, "What the track says about the plan; UNVERIFIABLE accuses nobody."),
+    (DeviationKind, "The ways in which a track can contradict a plan or a claim."),
+    (DeviationState, "From finding to decision."),
+    (Severity, "How much of the trip a deviation touches."),
+    (DayState, "AWAY: certainly seen outside home; HOME: certainly there; UNKNOWN: neither."),
+):
+    strawberry.enum(enum, description=description)
