@@ -9,7 +9,7 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route, WebSocketRoute
 
 from graphql_api import province, schema
 from graphql_api.context import Context, ProvinceContext, TenantContext
@@ -105,8 +105,10 @@ def create_app() -> Starlette:
         routes=[
             Route("/health", _health),
             *login_routes(),
-            Mount("/province/graphql", of_province),
-            Mount("/{realm}/graphql", of_tenant),
+            Route("/province/graphql", of_province),
+            WebSocketRoute("/province/graphql", of_province),
+            Route("/{realm}/graphql", of_tenant),
+            WebSocketRoute("/{realm}/graphql", of_tenant),
         ],
         lifespan=lifespan,
     )

@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 UNKNOWN_OPERATION = "Operasi yang diminta tidak ada di dokumen, atau namanya tidak disebut."
 UNKNOWN_OPERATION_EN = "The document does not hold the operation, or its name is not given."
 
+QUOTED = 300
+"""Characters of a message kept: enough for any of ours, too few to send a document back."""
+
 
 @dataclass(eq=False)
 class Refusal(Exception):
@@ -59,19 +62,23 @@ def _entry(error: GraphQLError) -> dict[str, Any]:
                 "This kind of operation is not served this way.",
             )
     given = error.extensions or {}
-    asked_wrongly = error.path is None or any(
-        isinstance(node, ArgumentNode | ValueNode) for node in error.nodes or ()
+    meant_for_callers = cause is None or isinstance(cause, GraphQLError)
+    asked_wrongly = (
+        # Of an exception that a scalar raised at a value, graphql-core makes an error at its node.
+        any(isinstance(node, ArgumentNode | ValueNode) for node in error.nodes or ())
+        if error.path is not None
+        else bool(error.nodes) or meant_for_callers
     )
     if isinstance(error, GraphQLSyntaxError):
         code = "GRAPHQL_PARSE_FAILED"
-    elif "code" in given and (cause is None or isinstance(cause, GraphQLError)):
+    elif "code" in given and (meant_for_callers or asked_wrongly):
         code = given["code"]
-    elif asked_wrongly and (cause is None or isinstance(cause, GraphQLError)):
+    elif asked_wrongly:
         code = "BAD_USER_INPUT"
     else:
         return masked(cause or error, error.path)
-    # graphql-core's suggestions tell names that introspection would refuse to tell.
-    message = error.message.partition(" Did you mean")[0]
+    # graphql-core's suggestions tell names that introspection would refuse to tell, and it quotes.
+    message = error.message.partition(" Did you mean")[0][:QUOTED]
     return {"message": message, "extensions": {**given, "code": code}}
 
 

@@ -32,9 +32,9 @@ class Regency:
     amount_at_stake: Rupiah = strawberry.field(description="Of the open deviations, in rupiah.")
 
     @strawberry.field
-    def verdicts(self: strawberry.Parent[province.Figures]) -> list[OutcomeCount]:
+    def verdicts(row: strawberry.Parent[province.Figures]) -> list[OutcomeCount]:
         return [
-            OutcomeCount(outcome=outcome, trips=self.verdicts.get(outcome, 0))
+            OutcomeCount(outcome=outcome, trips=row.verdicts.get(outcome, 0))
             for outcome in Outcome
         ]
 

@@ -1,14 +1,14 @@
 """GraphQL over HTTP, server-sent events and WebSockets, for any schema of ours."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -186,7 +186,12 @@ class GraphQLView(GraphQL[ContextT, None]):
                 else:
                     request = Request(scope, receive)
                     response = await self._answer(request)
-                    await response(scope, receive, timely)
+                    try:
+                        await response(scope, receive, timely)
+                    finally:
+                        # Starlette leaves an interrupted stream to the garbage collector.
+                        if isinstance(response, StreamingResponse):
+                            await cast("AsyncGenerator[str]", response.body_iterator).aclose()
 
     async def _serve(self, socket: WebSocket) -> None:
         if not self._check_websocket_origin(socket) or not self.same_site(socket):

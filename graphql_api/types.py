@@ -53,20 +53,20 @@ class Member(_Row):
     position: str | None = strawberry.field(description="*Jabatan*.")
 
     @strawberry.field(description="For those who may issue trips for her, and for herself.")
-    def nip(self: strawberry.Parent[models.Member], info: Info) -> str | None:
+    def nip(row: strawberry.Parent[models.Member], info: Info) -> str | None:
         viewer = info.context.signed_in
         trusted = viewer.roles & {Role.OPERATOR, Role.TENANT_ADMIN}
-        return self.nip if trusted or viewer.member_id == self.id else None
+        return row.nip if trusted or viewer.member_id == row.id else None
 
     @strawberry.field
-    def roles(self: strawberry.Parent[models.Member]) -> list[Role]:
-        return [Role(role) for role in self.roles]
+    def roles(row: strawberry.Parent[models.Member]) -> list[Role]:
+        return [Role(role) for role in row.roles]
 
     @strawberry.field(graphql_type=Office | None)
-    async def office(self: strawberry.Parent[models.Member], info: Info) -> models.Office | None:
-        if self.office_id is None:
+    async def office(row: strawberry.Parent[models.Member], info: Info) -> models.Office | None:
+        if row.office_id is None:
             return None
-        return await info.context.offices.load(self.office_id)
+        return await info.context.offices.load(row.office_id)
 
 
 @strawberry.type(description="A kabupaten or kota; the code is Kemendagri's.")
@@ -159,7 +159,7 @@ class Verdict(_Row):
     evaluated_at: datetime
 
     @strawberry.field
-    def days(self: strawberry.Parent[VerdictRecord]) -> list[Day]:
+    def days(row: strawberry.Parent[VerdictRecord]) -> list[Day]:
         return [
             Day(
                 date=date.fromisoformat(day["date"]),
@@ -168,7 +168,7 @@ class Verdict(_Row):
                 known_seconds=day["known_seconds"],
                 state=DayState(day["state"]),
             )
-            for day in self.detail["days"]
+            for day in row.detail["days"]
         ]
 
 
@@ -207,18 +207,18 @@ class Deviation(_Row):
     found_at: datetime
 
     @strawberry.field(graphql_type=Annotated["Trip", strawberry.lazy("graphql_api.types")])
-    async def trip(self: strawberry.Parent[DeviationRecord], info: Info) -> models.Trip:
-        return await info.context.trips.load(self.trip_id)
+    async def trip(row: strawberry.Parent[DeviationRecord], info: Info) -> models.Trip:
+        return await info.context.trips.load(row.trip_id)
 
     @strawberry.field(graphql_type=list[Reply])
-    async def replies(self: strawberry.Parent[DeviationRecord], info: Info) -> list[DeviationReply]:
-        return await info.context.replies.load(self.id)
+    async def replies(row: strawberry.Parent[DeviationRecord], info: Info) -> list[DeviationReply]:
+        return await info.context.replies.load(row.id)
 
     @strawberry.field(graphql_type=list[Ruling])
     async def rulings(
-        self: strawberry.Parent[DeviationRecord], info: Info
+        row: strawberry.Parent[DeviationRecord], info: Info
     ) -> list[DeviationRuling]:
-        return await info.context.rulings.load(self.id)
+        return await info.context.rulings.load(row.id)
 
 
 @strawberry.type(description="One traveller's official trip (*perjalanan dinas*).")
@@ -237,26 +237,26 @@ class Trip(_Row):
     traveller: Member
 
     @strawberry.field(graphql_type=list[Leg])
-    async def legs(self: strawberry.Parent[models.Trip], info: Info) -> list[models.Leg]:
-        return await info.context.legs.load(self.id)
+    async def legs(row: strawberry.Parent[models.Trip], info: Info) -> list[models.Leg]:
+        return await info.context.legs.load(row.id)
 
     @strawberry.field(graphql_type=list[LawfulPlace])
     async def lawful_places(
-        self: strawberry.Parent[models.Trip], info: Info
+        row: strawberry.Parent[models.Trip], info: Info
     ) -> list[models.LawfulPlace]:
-        return await info.context.lawful_places.load(self.id)
+        return await info.context.lawful_places.load(row.id)
 
     @strawberry.field(graphql_type=Verdict | None)
-    async def verdict(self: strawberry.Parent[models.Trip], info: Info) -> VerdictRecord | None:
-        return await info.context.verdicts.load(self.id)
+    async def verdict(row: strawberry.Parent[models.Trip], info: Info) -> VerdictRecord | None:
+        return await info.context.verdicts.load(row.id)
 
     @strawberry.field(graphql_type=list[Deviation])
-    async def deviations(self: strawberry.Parent[models.Trip], info: Info) -> list[DeviationRecord]:
-        return await info.context.deviations.load(self.id)
+    async def deviations(row: strawberry.Parent[models.Trip], info: Info) -> list[DeviationRecord]:
+        return await info.context.deviations.load(row.id)
 
     @strawberry.field
-    async def track(self: strawberry.Parent[models.Trip], info: Info) -> Track | None:
-        fixes = await info.context.read(tracks.of_trip, info.context.signed_in, self.id)
+    async def track(row: strawberry.Parent[models.Trip], info: Info) -> Track | None:
+        fixes = await info.context.read(tracks.of_trip, info.context.signed_in, row.id)
         return Track(fixes=fixes) if fixes is not None else None
 
 

@@ -234,23 +234,17 @@ def excess(
     try:
         weight = Scales(schema, document, variables, limits).total()
     except TooNested:
-        weight = Weight(depth=NESTING)
+        weight = Weight(depth=limits.depth + 1)
     for code, what, what_en, found, limit in (
-        ("TOO_DEEP", "Kedalaman", "depth", weight.depth, limits.depth),
-        ("TOO_MANY_ALIASES", "Jumlah alias", "aliases", weight.aliases, limits.aliases),
-        (
-            "TOO_MANY_DIRECTIVES",
-            "Jumlah direktif",
-            "directives",
-            weight.directives,
-            limits.directives,
-        ),
-        ("TOO_MANY_FIELDS", "Jumlah kolom", "fields", weight.selections, limits.selections),
-        ("TOO_COSTLY", "Biaya", "cost", weight.cost, limits.cost),
+        ("TOO_DEEP", "kedalaman", "depth", weight.depth, limits.depth),
+        ("TOO_MANY_ALIASES", "alias", "aliases", weight.aliases, limits.aliases),
+        ("TOO_MANY_DIRECTIVES", "direktif", "directives", weight.directives, limits.directives),
+        ("TOO_MANY_FIELDS", "kolom", "fields", weight.selections, limits.selections),
+        ("TOO_COSTLY", "biaya", "cost", weight.cost, limits.cost),
     ):
         if found > limit:
             return GraphQLError(
-                f"{what} permintaan melebihi batas {limit}.",
-                extensions={"code": code, "message_en": f"The {what_en} exceed {limit}."},
+                f"Permintaan melebihi batas: {what} paling banyak {limit}.",
+                extensions={"code": code, "message_en": f"Over the limit: {what_en} {limit}."},
             )
     return None

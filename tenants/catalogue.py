@@ -1,12 +1,13 @@
 """The control catalogue: which realms are served, and where their databases are."""
 
 import time
+from enum import StrEnum
 from functools import cache
 from threading import Lock
 from typing import Final
 
 from cryptography.fernet import Fernet
-from sqlalchemy import ARRAY, Text, create_engine, select
+from sqlalchemy import ARRAY, Enum, Text, create_engine, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -19,7 +20,7 @@ FRESH_SECONDS: Final = 5.0
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {str: Text}
+    type_annotation_map = {str: Text, StrEnum: Enum(StrEnum, native_enum=False)}
 
 
 class RealmRecord(Base):
@@ -31,7 +32,7 @@ class RealmRecord(Base):
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     zone: Mapped[str | None]
-    state: Mapped[RealmState] = mapped_column(Text)
+    state: Mapped[RealmState]
     dsn: Mapped[str]
     owner_dsn: Mapped[str]
     issuer_url: Mapped[str]

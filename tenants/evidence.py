@@ -104,7 +104,7 @@ class DeviationRecord(Base):
     verdict_id: Mapped[UUID] = mapped_column(ForeignKey("verdict.id"))
     kind: Mapped[str]
     severity: Mapped[str]
-    state: Mapped[DeviationState] = mapped_column(Text, default=DeviationState.OPEN)
+    state: Mapped[DeviationState] = mapped_column(default=DeviationState.OPEN)
     leg: Mapped[int | None] = mapped_column(SmallInteger)
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime]

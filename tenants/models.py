@@ -16,6 +16,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
+    Enum,
     FetchedValue,
     ForeignKey,
     Index,
@@ -39,6 +40,7 @@ class Base(DeclarativeBase):
         Decimal: Numeric(14, 2),
         float: Double,
         dict[str, Any]: JSONB,
+        StrEnum: Enum(StrEnum, native_enum=False),
     }
 
 
@@ -73,7 +75,7 @@ class Office(Base):
     __tablename__ = "office"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     name: Mapped[str]
-    kind: Mapped[OfficeKind] = mapped_column(Text)
+    kind: Mapped[OfficeKind]
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("office.id"))
 
 
@@ -202,7 +204,7 @@ class Trip(Base):
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     transit: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
-    state: Mapped[TripState] = mapped_column(Text, default=TripState.ISSUED)
+    state: Mapped[TripState] = mapped_column(default=TripState.ISSUED)
     revision: Mapped[int] = mapped_column(default=1)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -248,7 +250,7 @@ class Leg(Base):
     lodging_name: Mapped[str | None]
     lodging_lon: Mapped[float | None]
     lodging_lat: Mapped[float | None]
-    transport: Mapped[TransportMode] = mapped_column(Text)
+    transport: Mapped[TransportMode]
     flight_number: Mapped[str | None]
 
 
@@ -268,7 +270,7 @@ class LawfulPlace(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id", ondelete="CASCADE"), index=True)
     region_code: Mapped[str]
-    kind: Mapped[LawfulPlaceKind] = mapped_column(Text)
+    kind: Mapped[LawfulPlaceKind]
     from_on: Mapped[date]
     until_on: Mapped[date]
 

@@ -124,18 +124,19 @@ def sign_in(session: Session, identity: Identity, *, now: datetime) -> Viewer:
 
     Raises `NotSignedIn` for a stranger and for a suspended member.
     """
-    member = session.scalar(
-        select(Member).where(Member.issuer == identity.issuer, Member.subject == identity.subject)
+    known = select(Member).where(
+        Member.issuer == identity.issuer, Member.subject == identity.subject
     )
+    member = session.scalar(known)
     if member is None and identity.name is not None:
-        member = session.scalar(
-            select(Member)
-            .where(Member.invited_as == identity.name, Member.subject.is_(None))
-            .with_for_update()
-        )
+        invited = select(Member).where(Member.invited_as == identity.name, Member.subject.is_(None))
+        member = session.scalar(invited.with_for_update())
         if member is not None:
             member.issuer, member.subject = identity.issuer, identity.subject
             member.joined_at = now
+        else:
+            # Another request of the same person may have won the lock just now.
+            member = session.scalar(known)
     if member is None or member.suspended_at is not None:
         raise NotSignedIn
     return viewer_of(member)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 pytest_plugins = ("sign_in",)
 
 STRANGER = RSAKey.generate_key(2048, {"kid": "satu", "use": "sig", "alg": "RS256"})
+with warnings.catch_warnings(action="ignore"):
+    SHORT = RSAKey.generate_key(1024)  # a longer one would not fit into a header
 
 
 def refused(answer: httpx2.Response, status: int, code: str) -> None:
@@ -331,9 +334,9 @@ def _as_secret(forger: Forger) -> OctKey:
     return OctKey.import_key("".join(lines[1:-1]))
 
 
-def _unsigned(forger: Forger, claims: dict[str, Any]) -> str:
+def _unsigned(forger: Forger, claims: dict[str, Any], signature: str) -> str:
     _, payload, _ = forger.signed(claims).split(".")
-    return f"{_segment({'alg': 'none'})}.{payload}."
+    return f"{_segment({'alg': 'none'})}.{payload}.{signature}"
 
 
 def _segment(value: object) -> str:
@@ -345,13 +348,17 @@ def _headed(header: object, claims: dict[str, Any]) -> str:
 
 
 FORGERIES: dict[str, Callable[[Forger, dict[str, Any]], str]] = {
-    "alg none": _unsigned,
+    "alg none": lambda f, c: _unsigned(f, c, ""),
+    "alg none with a signature": lambda f, c: _unsigned(f, c, "YQ"),
     "HS256 with the public key": lambda f, c: f.signed(c, {"alg": "HS256"}, _as_secret(f)),
     "PS256, a good signature by a method that is not pinned": lambda f, c: f.signed(
         c, {"alg": "PS256", "kid": "dua"}, f.keys[1]
     ),
     "another's key": lambda f, c: f.signed(c, key=STRANGER),
     "key in the header": lambda f, c: f.signed(
+        c, {"jwk": SHORT.as_dict(private=False), "kid": None}, SHORT
+    ),
+    "key too long for a header": lambda f, c: f.signed(
         c, {"jwk": STRANGER.as_dict(private=False)}, STRANGER
     ),
     "key address in the header": lambda f, c: f.signed(

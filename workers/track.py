@@ -95,15 +95,16 @@ class RegionIndex:
         fix, column = np.nonzero(within.all(axis=2))
         points = _points(at)
         lies = np.zeros((len(at), len(near) + 1), dtype=np.bool_)
-        may = lies.copy()
         with self._lock:
             outline = self._outlines[near[column]]
             lies[fix, column] = shapely.intersects(outline, points[fix])
+            lies[:, -1] = ~lies.any(axis=1)
+            may, other = lies.copy(), ~lies[fix, column]
+            fix, column, outline = fix[other], column[other], outline[other]
             may[fix, column] = _within(outline, points[fix], reach[fix])
-            may[:, -1] = _within(self._shore, points, reach)
-        lies[:, -1] = ~lies.any(axis=1)
+            may[:, -1] |= _within(self._shore, points, reach)
         codes = (*(self._codes[i] for i in near), OUTSIDE)
-        return Labels(codes, np.argmax(lies, axis=1), may | lies)
+        return Labels(codes, np.argmax(lies, axis=1), may)
 
     def near(self, codes: Iterable[str], at: Floats, metres: float) -> Bools:
         """Which projected positions (n, 2) lie within metres of any of these regions, bool (n,)."""

@@ -1,0 +1,34 @@
+"""The clients in tests/clients: other people's implementations of the protocols we speak."""
+
+import json
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+CLIENTS = Path(__file__).parent / "clients"
+
+
+@cache
+def _installed() -> None:
+    """Install what package-lock.json names, unless that was done since it last changed."""
+    done = CLIENTS / "node_modules" / ".package-lock.json"
+    lock = CLIENTS / "package-lock.json"
+    if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
+        subprocess.run(["npm", "ci"], cwd=CLIENTS, check=True, capture_output=True, timeout=120)
+        done.touch()
+
+
+def run(script: str, *arguments: str) -> tuple[int, list[Any], str]:
+    """The exit code of a client, the JSON of each line it printed, and what it complained of."""
+    _installed()
+    client = subprocess.run(
+        ["node", script, *arguments],
+        cwd=CLIENTS,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    printed = [json.loads(line) for line in client.stdout.splitlines()]
+    return client.returncode, printed, client.stderr
