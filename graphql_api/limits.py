@@ -13,11 +13,13 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     parse,
+    validate,
 )
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.execution import ParseOptions
 
 from graphql_api.errors import UNKNOWN_OPERATION, UNKNOWN_OPERATION_EN
@@ -37,7 +39,13 @@ def _invalidities(
     schema: GraphQLSchema, text: str, limits: Limits, rules: tuple[type[ASTValidationRule], ...]
 ) -> list[GraphQLError]:
     # Keyed by the text: hashing a document costs more than much of what it would save.
-    return validate_document(schema, _parsed(text, limits.tokens, limits.characters), rules)
+    return validate(
+        schema,
+        _parsed(text, limits.tokens, limits.characters),
+        (*rules, MaybeNullValidationRule, OneOfInputValidationRule),
+        max_errors=20,
+        hide_suggestions=True,
+    )
 
 
 class Guard(SchemaExtension):

@@ -332,10 +332,10 @@ class GraphQLView(GraphQL[ContextT, None]):
             shown["extensions"] = result.extensions
         return shown
 
-    def decodejson_answer(self, data: str | bytes) -> object:
+    def decode_json(self, data: str | bytes) -> object:
         """For Strawberry: raises `json.JSONDecodeError`, as it expects."""
         return orjson.loads(data)
 
-    def encodejson_answer(self, data: object) -> str:
+    def encode_json(self, data: object) -> str:
         """For Strawberry, as text: graphql-transport-ws has no binary frames."""
         return orjson.dumps(data).decode()

@@ -4,82 +4,26 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Event
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from infra import stories, world
+from infra import world
 from infra.front_end import FrontEnd, Refused
+from infra.play import RECORD, ZONE, Case, cases_of_today, issue, play, until
 from infra.processes import claimed, state_folder, step, stop_on_signals
 from infra.stories import PLACES, STORIES, Story
-from infra.world import OFFICERS, PROVINCE, REGENCIES, World
+from infra.world import PROVINCE, REGENCIES, World
 
-ZONE: Final = "Asia/Makassar"
-UPLOAD: Final = 12
-PATIENCE: Final = 90.0
-
-ISSUE: Final = """
-mutation ($letter: LetterInput!, $traveller: UUID!, $plan: PlanInput!, $spd: String) {
-  issueTrip(letter: $letter, travellerId: $traveller, plan: $plan, spdNumber: $spd) {
-    __typename ... on Trip { id } ... on Problem { message }
-  }
-}"""
-RECORD: Final = """
-mutation ($trip: UUID!, $fixes: [FixInput!]!) {
-  recordTrack(tripId: $trip, fixes: $fixes, device: "ponsel") {
-    __typename ... on TrackReceipt { accepted } ... on Problem { message }
-  }
-}"""
-FINISH: Final = """
-mutation ($trip: UUID!, $at: DateTime!, $days: Int!) {
-  finishTrip(id: $trip, finishedAt: $at) { __typename ... on Problem { message } }
-  claimTrip(id: $trip, days: $days) { __typename ... on Problem { message } }
-}"""
-VERDICT: Final = """
-query ($trip: UUID!) {
-  trip(id: $trip) {
-    state claimedDays
-    verdict { outcome final coverage observedDays unknownDays }
-    deviations { kind severity message messageEn amount regionCode plannedRegionCode }
-  }
-}"""
-PEOPLE: Final = "{ members(first: 100) { nodes { id name } } }"
+LIVE_SECONDS: Final = 1_200
 SHARED: Final = """
 { regencies { code name trips openDeviations amountAtStake verdicts { outcome trips } } }"""
-
-
-@dataclass(slots=True)
-class Case:
-    """A story as it plays: what the service was told, and what it says."""
-
-    number: int
-    story: Story
-    first_day: date
-    trip_id: str = ""
-    sent: int = 0
-    total: int = 0
-    outcome: str | None = None
-    final: bool = False
-    coverage: float = 0.0
-    deviations: tuple[dict[str, Any], ...] = ()
-    failure: str | None = None
-
-    @property
-    def as_expected(self) -> bool:
-        kinds = tuple(deviation["kind"] for deviation in self.deviations)
-        return (self.outcome, self.final, kinds) == (
-            self.story.outcome,
-            True,
-            self.story.deviations,
-        )
 
 
 def main() -> None:
@@ -105,8 +49,9 @@ def _run(running: World, options: argparse.Namespace) -> bool:
     console = Console(stderr=True, highlight=False)
     good = True
     if not options.keep:
-        cases = _cases()
-        play(running, cases, console, seconds=0 if options.once else options.seconds)
+        cases = cases_of_today()
+        with Live(console=console, get_renderable=lambda: table(cases), refresh_per_second=4):
+            play(running, cases, seconds=0 if options.once else options.seconds)
         with step("Provinsi menerima angkanya", "The province receives the figures"):
             regencies = _province(running, cases)
         good = all(case.as_expected for case in cases) and _agree(regencies, cases)
@@ -115,99 +60,6 @@ def _run(running: World, options: argparse.Namespace) -> bool:
         _addresses(running, console)
         _move_live(running, [] if options.keep else list(STORIES[::5]))
     return good
-
-
-def _cases() -> list[Case]:
-    first_day = datetime.now(UTC).date() - timedelta(days=5)
-    return [Case(number, story, first_day) for number, story in enumerate(STORIES, 1)]
-
-
-def play(running: World, cases: list[Case], console: Console, *, seconds: float) -> None:
-    """Issue, travel, finish and claim every trip at once, over `seconds`; then await verdicts.
-
-    Whatever fails is kept in the case's `failure`.
-    """
-    with (
-        Live(console=console, get_renderable=lambda: table(cases), refresh_per_second=4),
-        ThreadPoolExecutor(len(cases)) as threads,
-    ):
-        list(threads.map(lambda case: _guarded(running, case, seconds), cases))
-
-
-def _guarded(running: World, case: Case, seconds: float) -> None:
-    try:
-        _travel(running, case, seconds)
-        _await_verdict(running, case)
-    except Refused as refusal:
-        case.failure = str(refusal)
-
-
-def _travel(running: World, case: Case, seconds: float) -> None:
-    story = case.story
-    with running.sign_in(story.tenant, "operator") as operator:
-        ids = {who["name"]: who["id"] for who in operator.ask(PEOPLE)["members"]["nodes"]}
-        issued = operator.ask(
-            ISSUE,
-            letter={
-                "number": f"094/{case.number:03}/ST/{case.first_day.year}",
-                "dated": (case.first_day - timedelta(days=2)).isoformat(),
-                "purpose": story.purpose,
-                "signedById": ids[OFFICERS[1][1]],
-            },
-            traveller=ids[story.name],
-            plan=stories.plan(story, case.first_day),
-            spd=f"090/{case.number:03}/SPD",
-        )["issueTrip"]
-        if "id" not in issued:
-            raise Refused(issued["message"])
-        case.trip_id = issued["id"]
-    fixes = stories.fixes(story, case.first_day, ZONE)
-    case.total = len(fixes)
-    uploads = [fixes[start : start + UPLOAD] for start in range(0, len(fixes), UPLOAD)]
-    with running.sign_in(story.tenant, story.username) as phone:
-        for upload in uploads:
-            receipt = phone.ask(RECORD, trip=case.trip_id, fixes=upload)["recordTrack"]
-            if receipt["__typename"] != "TrackReceipt":
-                raise Refused(receipt["message"])
-            case.sent += receipt["accepted"]
-            if seconds:
-                _look(phone, case)
-                time.sleep(seconds / len(uploads))
-        midnight = datetime.fromisoformat(f"{case.first_day}T00:00:00+08:00")
-        back = midnight + timedelta(hours=story.home_after)
-        closed = phone.ask(FINISH, trip=case.trip_id, at=back.isoformat(), days=story.claim or 0)
-        for answer in closed.values():
-            if answer["__typename"] != "Trip":
-                raise Refused(answer["message"])
-
-
-def _look(viewer: FrontEnd, case: Case) -> None:
-    trip = viewer.ask(VERDICT, trip=case.trip_id)["trip"]
-    verdict = trip["verdict"]
-    if verdict is not None:
-        case.outcome, case.final = verdict["outcome"], verdict["final"]
-        case.coverage = verdict["coverage"]
-        case.deviations = tuple(trip["deviations"])
-
-
-def _await_verdict(running: World, case: Case) -> None:
-    """Until the verdict is the expected one, or for `PATIENCE` seconds."""
-    with running.sign_in(case.story.tenant, "inspektur") as inspector:
-
-        def reached() -> bool:
-            _look(inspector, case)
-            return case.as_expected
-
-        _await(reached)
-
-
-def _await(reached: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while not reached():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 def _province(running: World, cases: list[Case]) -> list[dict[str, Any]]:
@@ -219,14 +71,14 @@ def _province(running: World, cases: list[Case]) -> list[dict[str, Any]]:
             found[:] = overseer.ask(SHARED)["regencies"]
             return _agree(found, cases)
 
-        _await(agree)
+        until(agree)
     return found
 
 
 def _agree(regencies: list[dict[str, Any]], cases: list[Case]) -> bool:
     """Whether the province's figures are those of the trips played."""
     for seed in REGENCIES:
-        of_it = [case for case in cases if case.story.tenant == seed.slug]
+        of_it = [case for case in cases if case.story.traveller.tenant == seed.slug]
         shown = next((row for row in regencies if row["code"] == seed.code), None)
         if shown is None or shown["trips"] != len(of_it):
             return False
@@ -269,7 +121,7 @@ def table(cases: list[Case]) -> Table:
         found = "; ".join(deviation["message"] for deviation in case.deviations)
         shown.add_row(
             str(case.number),
-            f"{story.name}\n[dim]{story.tenant}[/]",
+            f"{story.traveller.name}\n[dim]{story.traveller.tenant}[/]",
             f"{REGION_NAMES[there.region]}, {story.days} hari",
             f"{case.sent}/{case.total} titik, terpantau {case.coverage:.0%}",
             verdict,
@@ -287,8 +139,8 @@ def _report(
             "trips": [
                 {
                     "number": case.number,
-                    "tenant": case.story.tenant,
-                    "traveller": case.story.name,
+                    "tenant": case.story.traveller.tenant,
+                    "traveller": case.story.traveller.name,
                     "plan": {
                         "region": case.story.destination.region,
                         "days": case.story.days,
@@ -345,38 +197,33 @@ def _addresses(running: World, console: Console) -> None:
     console.print("Ctrl-C menghentikan semuanya.")
 
 
-def _move_live(running: World, travellers: list[Story]) -> None:
-    """Trips of today, one fix every five seconds each, until Ctrl-C."""
-    today = datetime.now(UTC) + timedelta(hours=8)
-    moving: list[tuple[FrontEnd, str, Story]] = []
-    for number, story in enumerate(travellers, len(STORIES) + 1):
-        case = Case(number, story, today.date())
-        with running.sign_in(story.tenant, "operator") as operator:
-            ids = {who["name"]: who["id"] for who in operator.ask(PEOPLE)["members"]["nodes"]}
-            letter = {
-                "number": f"094/{case.number:03}/ST/{today.year}",
-                "dated": today.date().isoformat(),
-                "purpose": story.purpose,
-                "signedById": ids[OFFICERS[1][1]],
-            }
-            issued = operator.ask(
-                ISSUE,
-                letter=letter,
-                traveller=ids[story.name],
-                plan=stories.plan(story, today.date()),
-                spd=None,
-            )["issueTrip"]
-        moving.append((running.sign_in(story.tenant, story.username), issued["id"], story))
+def _move_live(running: World, travelling: list[Story]) -> None:
+    """Trips of today, a fix every five seconds each along the way out, until Ctrl-C."""
+    today = datetime.now(ZoneInfo(ZONE)).date()
+    trips = {}
+    for number, story in enumerate(travelling, len(STORIES) + 1):
+        trips[issue(running, Case(number, story, today))] = story
+    phones: dict[str, FrontEnd] = {}
     began, stopped = time.monotonic(), Event()
     while not stopped.wait(5):
-        along = min(1.0, (time.monotonic() - began) / 1200)
-        for phone, trip_id, story in moving:
-            (_, start), (_, end) = story.journey[1], story.journey[2]
-            lon, lat = (
-                a + (b - a) * along for a, b in zip(PLACES[start], PLACES[end], strict=True)
-            )
-            fix = {"time": datetime.now(UTC).isoformat(), "lon": lon, "lat": lat, "accuracy": 10.0}
-            phone.ask(RECORD, trip=trip_id, fixes=[fix])
+        along = min(1.0, (time.monotonic() - began) / LIVE_SECONDS)
+        for trip_id, story in trips.items():
+            try:
+                _report_position(running, phones, trip_id, story, along)
+            except Refused:
+                # Tokens expire after an hour: the phone signs in again at its next turn.
+                phones.pop(trip_id, None)
+
+
+def _report_position(
+    running: World, phones: dict[str, FrontEnd], trip_id: str, story: Story, along: float
+) -> None:
+    if trip_id not in phones:
+        phones[trip_id] = running.sign_in(story.traveller.tenant, story.traveller.username)
+    (_, start), (_, end) = story.journey[1], story.journey[2]
+    lon, lat = (a + (b - a) * along for a, b in zip(PLACES[start], PLACES[end], strict=True))
+    fix = {"time": datetime.now(UTC).isoformat(), "lon": lon, "lat": lat, "accuracy": 10.0}
+    phones[trip_id].ask(RECORD, trip=trip_id, fixes=[fix])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 All names, numbers and letters are made up; places are towns anybody finds on a map.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -38,6 +37,16 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Traveller:
+    """Somebody who can be sent on trips, by the name the issuer knows (`username`)."""
+
+    tenant: str
+    username: str
+    name: str
+    nip: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """One trip: the plan, the journey, and the verdict that they must come to.
 
@@ -45,10 +54,7 @@ class Story:
     lines between; `silent` are spans of hours in which the phone sends nothing.
     """
 
-    tenant: str
-    username: str
-    name: str
-    nip: str | None
+    traveller: Traveller
     purpose: str
     days: int
     destination: Destination
@@ -72,7 +78,7 @@ def fixes(story: Story, first_day: date, zone: str, *, every_minutes: float = 10
     places = np.array([PLACES[place] for _, place in story.journey])
     for begin, end in story.silent:
         hours = hours[(hours < begin) | (hours > end)]
-    noise = np.random.default_rng(abs(hash_of(story.username))).normal(
+    noise = np.random.default_rng(_seed(story.traveller.username)).normal(
         0, 15 / 111_000, (2, len(hours))
     )
     lon = np.interp(hours, known, places[:, 0]) + noise[0]
@@ -88,7 +94,7 @@ def fixes(story: Story, first_day: date, zone: str, *, every_minutes: float = 10
     ]
 
 
-def hash_of(text: str) -> int:
+def _seed(text: str) -> int:
     return int.from_bytes(text.encode()[:8], "little")
 
 
@@ -126,10 +132,7 @@ def _there_and_back(home: str, away: str, hours: float, days: int) -> tuple[tupl
 
 STORIES: Final = (
     Story(
-        tenant="samarinda",
-        username="ani",
-        name="Ani Lestari",
-        nip="198503122010012001",
+        traveller=Traveller("samarinda", "ani", "Ani Lestari", "198503122010012001"),
         purpose="Rapat koordinasi pengendalian inflasi",
         days=3,
         destination=Destination("64.71", 0, 2, "Hotel di Balikpapan"),
@@ -138,10 +141,7 @@ STORIES: Final = (
         outcome="CONFORMS",
     ),
     Story(
-        tenant="samarinda",
-        username="budi",
-        name="Budi Prakoso",
-        nip="197911052006041003",
+        traveller=Traveller("samarinda", "budi", "Budi Prakoso", "197911052006041003"),
         purpose="Konsultasi penyusunan laporan keuangan",
         days=3,
         destination=Destination("64.71", 0, 2, "Hotel di Balikpapan"),
@@ -151,10 +151,7 @@ STORIES: Final = (
         deviations=("WRONG_REGION",),
     ),
     Story(
-        tenant="samarinda",
-        username="citra",
-        name="Citra Maharani",
-        nip="199001172015032002",
+        traveller=Traveller("samarinda", "citra", "Citra Maharani", "199001172015032002"),
         purpose="Studi tiru layanan perizinan",
         days=3,
         destination=Destination("64.03", 0, 2, "Hotel di Tanjung Redeb", "AIR", "XX 7301"),
@@ -177,10 +174,7 @@ STORIES: Final = (
         deviations=("SHORT_STAY",),
     ),
     Story(
-        tenant="samarinda",
-        username="dewi",
-        name="Dewi Anggraini",
-        nip=None,
+        traveller=Traveller("samarinda", "dewi", "Dewi Anggraini", None),
         purpose="Monitoring kegiatan reses",
         days=2,
         destination=Destination("64.74", 0, 1, "Hotel di Bontang"),
@@ -190,10 +184,7 @@ STORIES: Final = (
         deviations=("NEVER_LEFT",),
     ),
     Story(
-        tenant="samarinda",
-        username="eko",
-        name="Eko Wibowo",
-        nip="198807232019031004",
+        traveller=Traveller("samarinda", "eko", "Eko Wibowo", "198807232019031004"),
         purpose="Verifikasi lapangan aset daerah",
         days=3,
         destination=Destination("64.07", 0, 2, "Penginapan di Sendawar"),
@@ -203,10 +194,7 @@ STORIES: Final = (
         outcome="UNVERIFIABLE",
     ),
     Story(
-        tenant="samarinda",
-        username="fitri",
-        name="Fitri Handayani",
-        nip="199405022020122001",
+        traveller=Traveller("samarinda", "fitri", "Fitri Handayani", "199405022020122001"),
         purpose="Bimbingan teknis pengadaan",
         days=3,
         destination=Destination("64.01", 0, 2, "Hotel di Tana Paser"),
@@ -215,10 +203,7 @@ STORIES: Final = (
         outcome="CONFORMS",
     ),
     Story(
-        tenant="balikpapan",
-        username="gita",
-        name="Gita Permata",
-        nip="198612142011012003",
+        traveller=Traveller("balikpapan", "gita", "Gita Permata", "198612142011012003"),
         purpose="Rapat kerja kota se-Kalimantan Timur",
         days=2,
         destination=Destination("64.72", 0, 1, "Hotel di Samarinda"),
@@ -227,10 +212,7 @@ STORIES: Final = (
         outcome="CONFORMS",
     ),
     Story(
-        tenant="balikpapan",
-        username="hadi",
-        name="Hadi Nugroho",
-        nip="197702282003121005",
+        traveller=Traveller("balikpapan", "hadi", "Hadi Nugroho", "197702282003121005"),
         purpose="Koordinasi batas wilayah",
         days=3,
         destination=Destination("64.09", 0, 2, "Penginapan di Penajam"),
@@ -240,10 +222,7 @@ STORIES: Final = (
         deviations=("NEVER_LEFT",),
     ),
     Story(
-        tenant="balikpapan",
-        username="indra",
-        name="Indra Gunawan",
-        nip="199208092018011002",
+        traveller=Traveller("balikpapan", "indra", "Indra Gunawan", "199208092018011002"),
         purpose="Kunjungan kerja dinas pariwisata",
         days=3,
         destination=Destination("64.08", 0, 2, "Hotel di Sangatta"),
@@ -253,10 +232,7 @@ STORIES: Final = (
         deviations=("WRONG_REGION",),
     ),
     Story(
-        tenant="balikpapan",
-        username="joko",
-        name="Joko Santoso",
-        nip=None,
+        traveller=Traveller("balikpapan", "joko", "Joko Santoso", None),
         purpose="Pendampingan kunjungan DPRD",
         days=2,
         destination=Destination("64.02", 0, 1, "Hotel di Tenggarong"),
@@ -266,8 +242,3 @@ STORIES: Final = (
         outcome="UNVERIFIABLE",
     ),
 )
-
-
-def of_tenant(tenant: str) -> Iterator[tuple[int, Story]]:
-    """The stories of one regency, each with its number."""
-    return ((number, story) for number, story in enumerate(STORIES, 1) if story.tenant == tenant)

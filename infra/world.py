@@ -17,10 +17,10 @@ from typing import Final
 import httpx
 from cryptography.fernet import Fernet
 
-from infra import stories
 from infra.front_end import RETURN_TO, FrontEnd
 from infra.processes import Process, port, secret, step, write_private
 from infra.services import Cluster, Issuer, Person, Provider, Redis
+from infra.stories import STORIES, Traveller
 from tenants import birth, catalogue, people, rates
 from tenants import realm as realms
 from tenants.models import OfficeKind, Role
@@ -28,6 +28,7 @@ from tenants.people import Invitation
 from tenants.server import prepare_server
 from tenants.settings import settings
 
+TRAVELLERS: Final = tuple(story.traveller for story in STORIES)
 CLIENT_ID: Final = "jejak-dinas"
 ALLOWANCE: Final = Decimal(430_000)
 ALLOWANCE_BASIS: Final = "PMK 32/2025 (SBM TA 2026), uang harian luar kota, Kalimantan Timur"
@@ -45,9 +46,10 @@ REGENCIES: Final = (
     RealmSeed("samarinda", "64.72", "Kota Samarinda"),
     RealmSeed("balikpapan", "64.71", "Kota Balikpapan"),
 )
+HEAD_OF_OFFICE: Final = "Surya Kepala"
 OFFICERS: Final = (
     ("operator", "Rina Operator", Role.OPERATOR, "Operator perangkat daerah"),
-    ("kepala", "Surya Kepala", Role.HEAD_OF_OFFICE, "Kepala dinas, pemberi tugas"),
+    ("kepala", HEAD_OF_OFFICE, Role.HEAD_OF_OFFICE, "Kepala dinas, pemberi tugas"),
     ("inspektur", "Wahyu Inspektur", Role.INSPECTOR, "Inspektorat daerah"),
     ("admin", "Yuli Admin", Role.TENANT_ADMIN, "Admin daerah"),
 )
@@ -74,7 +76,7 @@ def running(
     *,
     fresh: bool = True,
     durable: bool = True,
-    people_of: Sequence[stories.Story] = stories.STORIES,
+    travellers: Sequence[Traveller] = TRAVELLERS,
     processes: Sequence[str] = ("api", "workers", "sweep"),
 ) -> Iterator[World]:
     """Servers, realms and processes in `folder`; all of it ends with the block.
@@ -86,7 +88,7 @@ def running(
             shutil.rmtree(folder / kept, ignore_errors=True)
     with ExitStack() as stack:
         base_url = f"http://127.0.0.1:{port(folder, 'api')}"
-        issuers = {seed.slug: _issuer(folder, seed, base_url, people_of) for seed in _seeds()}
+        issuers = {seed.slug: _issuer(folder, seed, base_url, travellers) for seed in _seeds()}
         with step("PostgreSQL", "PostgreSQL"):
             cluster = stack.enter_context(Cluster(folder, durable=durable))
         with step("Redis", "Redis"):
@@ -95,7 +97,7 @@ def running(
             stack.enter_context(Provider(folder, list(issuers.values())))
         _environment(folder, cluster, redis, base_url)
         if not (folder / "control-dsn").exists() or fresh:
-            _settle(folder, issuers, people_of)
+            _settle(folder, issuers, travellers)
         os.environ["JEJAK_CONTROL_DSN"] = (folder / "control-dsn").read_text()
         _forget_settings()
         world = World(folder, base_url, issuers, cluster, redis, _processes(folder))
@@ -120,15 +122,15 @@ def _seeds() -> tuple[RealmSeed, ...]:
 
 
 def _issuer(
-    folder: Path, seed: RealmSeed, base_url: str, people_of: Sequence[stories.Story]
+    folder: Path, seed: RealmSeed, base_url: str, travellers: Sequence[Traveller]
 ) -> Issuer:
     if seed is PROVINCE:
         who = [Person("pengawas", "Nadia Pengawas", "Inspektorat provinsi")]
     else:
         who = [Person(username, name, title) for username, name, _, title in OFFICERS] + [
-            Person(story.username, story.name, "Pelaku perjalanan dinas")
-            for story in people_of
-            if story.tenant == seed.slug
+            Person(who.username, who.name, "Pelaku perjalanan dinas")
+            for who in travellers
+            if who.tenant == seed.slug
         ]
     return Issuer(
         name=seed.slug,
@@ -160,7 +162,7 @@ def _forget_settings() -> None:
     catalogue.read_again()
 
 
-def _settle(folder: Path, issuers: dict[str, Issuer], people_of: Sequence[stories.Story]) -> None:
+def _settle(folder: Path, issuers: dict[str, Issuer], travellers: Sequence[Traveller]) -> None:
     """The template, the catalogue, the province and the regencies, with their people."""
     with step("Basis data induk dan katalog", "Template and catalogue"):
         prepare_server()
@@ -181,7 +183,7 @@ def _settle(folder: Path, issuers: dict[str, Issuer], people_of: Sequence[storie
                 zone="Asia/Makassar",
                 issuer=_signing(issuers[seed.slug]),
             )
-            _settle_people(seed, [story for story in people_of if story.tenant == seed.slug])
+            _settle_people(seed, [who for who in travellers if who.tenant == seed.slug])
 
 
 def _signing(issuer: Issuer) -> realms.Issuer:
@@ -195,7 +197,7 @@ def _invite(slug: str, name: str, username: str, role: Role) -> None:
         )
 
 
-def _settle_people(seed: RealmSeed, travellers: Sequence[stories.Story]) -> None:
+def _settle_people(seed: RealmSeed, travellers: Sequence[Traveller]) -> None:
     with catalogue.tenant(seed.slug).session(readonly=False) as session:
         office = people.add_office(
             session, f"Sekretariat Daerah {seed.name}", OfficeKind.SECRETARIAT
@@ -206,16 +208,16 @@ def _settle_people(seed: RealmSeed, travellers: Sequence[stories.Story]) -> None
                 Invitation(name, frozenset({role}), office.id, None, title, username),
                 today=_today(),
             )
-        for story in travellers:
+        for who in travellers:
             people.add_member(
                 session,
                 Invitation(
-                    story.name,
+                    who.name,
                     frozenset({Role.TRAVELLER}),
                     office.id,
-                    story.nip,
+                    who.nip,
                     "Pelaksana",
-                    story.username,
+                    who.username,
                 ),
                 today=_today(),
             )

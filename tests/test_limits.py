@@ -58,8 +58,7 @@ TOO_MUCH = {
         "TOO_COSTLY",
     ),
     "lists in fragments": (
-        "{people(first:50){edges{...E}}} fragment E on Edge{node{...P}}"
-        "fragment P on Person{friends(first:50){name boss{name}}}",
+        "{people(first:50){edges{...E}}} fragment E on Edge{node{...P}} fragment P on Person{friends(first:50){name boss{name}}}",
         "TOO_COSTLY",
     ),
     "a page of 100,000": ("{people(first:100000){edges{cursor}}}", "TOO_COSTLY"),
@@ -118,11 +117,30 @@ def test_too_much_is_refused_before_it_runs(
 
 @pytest.mark.parametrize(("query", "code"), TOO_MUCH.values(), ids=TOO_MUCH)
 def test_too_much_is_refused_quickly(query: str, code: str | None) -> None:
-    fresh = query + f"# {time.monotonic()}" * (len(query) < 60_000)
-    started = time.thread_time()
-    result = asyncio.run(SCHEMA.execute(fresh, operation_name="A" if "query A" in query else None))
-    assert time.thread_time() - started < 0.05
-    assert result.errors
+    def seconds(comment: str) -> float:
+        """Of a document not seen before."""
+        started = time.thread_time()
+        result = asyncio.run(SCHEMA.execute(query + comment, operation_name=operation))
+        assert result.errors
+        return time.thread_time() - started
+
+    operation = "A" if "query A" in query else None
+    assert min(seconds(f"#{n}") for n in range(3)) < 0.05
+
+
+def test_the_slowest_documents_within_the_limits() -> None:
+    for query in (
+        "{" + " ".join(f"x{n}" for n in range(990)) + "}",
+        "{" + "me{name boss{name boss{name}}} " * 30 + "}",
+        "{"
+        + "echo(number:1) " * 30
+        + " ".join(f"...F{n}" for n in range(180))
+        + "}"
+        + " ".join(f"fragment F{n} on Query{{echo}}" for n in range(180)),
+    ):
+        started = time.thread_time()
+        asyncio.run(SCHEMA.execute(query))
+        assert time.thread_time() - started < 0.2
 
 
 def test_a_document_just_within_the_limits_runs(client: httpx.Client) -> None:
