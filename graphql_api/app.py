@@ -21,6 +21,7 @@ from graphql_api.transport import GraphQLView
 from tenants import catalogue
 from tenants.access import Viewer
 from tenants.problems import NotSignedIn
+from tenants.realm import close_engines
 from tenants.settings import settings
 
 
@@ -41,6 +42,8 @@ async def lifespan(_app: Starlette) -> AsyncIterator[State]:
         with suppress(asyncio.CancelledError):
             await receiving
         await news.close()
+        close_engines()
+        catalogue.close()
 
 
 async def _tenant_context(connection: HTTPConnection) -> TenantContext:

@@ -7,17 +7,13 @@ from uuid import UUID
 
 import strawberry
 from strawberry.schema import ExceptionHandler
+from strawberry.types import get_object_definition
 
 from tenants import problems
 
 
 @strawberry.interface(description="An expected failure; nothing was changed.")
 class Problem:
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """The domain's class of the same name is the value itself."""
-        return isinstance(value, getattr(problems, cls.__name__))
-
     code: str = strawberry.field(description="The kind of failure, for programs.")
     message_id: str = strawberry.field(name="message", description="Pesan untuk pengguna.")
     message_en: str = strawberry.field(description="The same in English.")
@@ -73,17 +69,25 @@ class InvalidFix(Problem):
 
 
 class _AsMember:
-    """The exception itself is the value: it carries what the type shows."""
+    """Shows a problem of the domain as the GraphQL type of the same name, field by field."""
 
-    def __init__(self, exception_type: type[problems.Problem], error_type: type[Problem]) -> None:
-        self.exception_type = exception_type
+    def __init__(self, error_type: type[Problem]) -> None:
+        self.exception_type = getattr(problems, error_type.__name__)
         self.error_type = error_type
 
-    def handle(self, exception: problems.Problem, *, field: object, info: object) -> Any:  # noqa: ARG002
-        return exception
+    def handle(
+        self,
+        exception: problems.Problem,
+        *,
+        field: object,  # noqa: ARG002
+        info: object,  # noqa: ARG002
+    ) -> Problem:
+        shown = get_object_definition(self.error_type, strict=True).fields
+        return self.error_type(
+            **{member.python_name: getattr(exception, member.python_name) for member in shown}
+        )
 
 
 def handlers() -> Iterator[ExceptionHandler[Any]]:
     """A problem becomes a member of the field's union where the union has it."""
-    for error_type in Problem.__subclasses__():
-        yield _AsMember(getattr(problems, error_type.__name__), error_type)
+    return map(_AsMember, Problem.__subclasses__())

@@ -169,8 +169,7 @@ class GraphQLView(GraphQL[ContextT, None]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket, for as long as the client reads what it is sent."""
-        loop = asyncio.get_running_loop()
-        with suppress(TimeoutError, ClientDisconnect):
+        try:
             async with asyncio.timeout(None) as stalled:
 
                 async def timely(message: Message) -> None:
@@ -178,20 +177,27 @@ class GraphQLView(GraphQL[ContextT, None]):
                         async with asyncio.timeout(self.send_seconds):
                             await send(message)
                     except TimeoutError:
-                        stalled.reschedule(loop.time())
+                        stalled.reschedule(asyncio.get_running_loop().time())
                         raise
 
                 if scope["type"] == "websocket":
                     await self._serve(WebSocket(scope, receive, timely))
                 else:
-                    request = Request(scope, receive)
-                    response = await self._answer(request)
-                    try:
-                        await response(scope, receive, timely)
-                    finally:
-                        # Starlette leaves an interrupted stream to the garbage collector.
-                        if isinstance(response, StreamingResponse):
-                            await cast("AsyncGenerator[str]", response.body_iterator).aclose()
+                    await self._respond(Request(scope, receive), timely)
+        except TimeoutError:
+            if not stalled.expired():
+                raise
+        except ClientDisconnect:
+            pass
+
+    async def _respond(self, request: Request, send: Send) -> None:
+        response = await self._answer(request)
+        try:
+            await response(request.scope, request.receive, send)
+        finally:
+            # Starlette leaves an interrupted stream to the garbage collector.
+            if isinstance(response, StreamingResponse):
+                await cast("AsyncGenerator[str]", response.body_iterator).aclose()
 
     async def _serve(self, socket: WebSocket) -> None:
         if not self._check_websocket_origin(socket) or not self.same_site(socket):
@@ -243,7 +249,7 @@ class GraphQLView(GraphQL[ContextT, None]):
             raise Refusal(
                 413,
                 "BODY_TOO_LARGE",
-                f"Paling banyak {self.max_body} bita sekali kirim.",
+                f"Paling banyak {self.max_body} byte sekali kirim.",
                 f"At most {self.max_body} bytes a request.",
             )
 

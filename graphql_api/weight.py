@@ -37,12 +37,13 @@ NESTING = 50
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one document may hold; all but `tokens` count fragments where spread.
+    """The most that one document may hold, its fragments counted wherever they are spread.
 
     `depth` counts fields in fields, the outermost as 1. `aliases` counts fields asked for again:
     aliased, or repeated side by side. `cost` is the number of values that the answer can hold:
     lists count as long as the page asked for, else as `page` or, without page arguments, `items`.
     Introspection has no depth and its lists count once: graphql-core limits how it may recur.
+    `fragments` are definitions: validation compares each with each.
     """
 
     tokens: int = 2_000
@@ -51,6 +52,7 @@ class Limits:
     aliases: int = 30
     directives: int = 50
     selections: int = 1_000
+    fragments: int = 50
     cost: int = 5_000
     page: int = 100
     items: int = 10
@@ -231,11 +233,13 @@ def excess(
     schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any], limits: Limits
 ) -> GraphQLError | None:
     """The first limit that the document breaks, as an error; None if it keeps all."""
+    scales = Scales(schema, document, variables, limits)
     try:
-        weight = Scales(schema, document, variables, limits).total()
+        weight = scales.total()
     except TooNested:
         weight = Weight(depth=limits.depth + 1)
     for code, what, what_en, found, limit in (
+        ("TOO_MANY_FRAGMENTS", "fragmen", "fragments", len(scales.fragments), limits.fragments),
         ("TOO_DEEP", "kedalaman", "depth", weight.depth, limits.depth),
         ("TOO_MANY_ALIASES", "alias", "aliases", weight.aliases, limits.aliases),
         ("TOO_MANY_DIRECTIVES", "direktif", "directives", weight.directives, limits.directives),

@@ -40,6 +40,9 @@ class FrontEnd:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._http.close()
 
 

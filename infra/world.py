@@ -24,6 +24,7 @@ from infra.stories import STORIES, Traveller
 from tenants import birth, catalogue, people, rates
 from tenants import realm as realms
 from tenants.models import OfficeKind, Role
+from tenants.realm import close_engines
 from tenants.people import Invitation
 from tenants.server import prepare_server
 from tenants.settings import settings
@@ -107,6 +108,8 @@ def running(
                 world.processes[name].start()
         if "api" in processes:
             world.processes["api"].wait_until(lambda: _answers(base_url))
+        stack.callback(close_engines)
+        stack.callback(catalogue.close)
         yield world
 
 
@@ -159,7 +162,7 @@ def _environment(folder: Path, cluster: Cluster, redis: Redis, base_url: str) ->
 
 def _forget_settings() -> None:
     settings.cache_clear()
-    catalogue.read_again()
+    catalogue.close()
 
 
 def _settle(folder: Path, issuers: dict[str, Issuer], travellers: Sequence[Traveller]) -> None:

@@ -91,6 +91,12 @@ class _Catalogue:
                 self._read_at = time.monotonic()
             return self._realms
 
+    def stale(self) -> None:
+        self._read_at = float("-inf")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
 
 @cache
 def _catalogue() -> _Catalogue:
@@ -131,4 +137,11 @@ def province() -> Province:
 
 def read_again() -> None:
     """Forget what was read, after a change made by this process."""
+    _catalogue().stale()
+
+
+def close() -> None:
+    """Close the connections; the next question opens them again, by the settings of then."""
+    if _catalogue.cache_info().currsize:
+        _catalogue().close()
     _catalogue.cache_clear()

@@ -38,11 +38,17 @@ class PlannedLawfulPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class TripPlan:
-    """Where and when; local dates of the regency's zone, both included."""
+class Dates:
+    """A trip's first and last day, local dates of the regency's zone."""
 
     starts_on: date
     ends_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class TripPlan(Dates):
+    """Where and when the traveller is sent."""
+
     legs: Sequence[PlannedLeg]
     transit: Sequence[str] = ()
     lawful_places: Sequence[PlannedLawfulPlace] = ()

@@ -109,6 +109,12 @@ class _Engines:
         if engine is not None:
             engine.dispose()
 
+    def forget_all(self) -> None:
+        with self._lock:
+            engines, self._engines = list(self._engines.values()), OrderedDict()
+        for engine in engines:
+            engine.dispose()
+
 
 _engines = _Engines()
 
@@ -116,6 +122,11 @@ _engines = _Engines()
 def forget_engine(dsn: str) -> None:
     """Close the idle connections to a database, before it is dropped or moved."""
     _engines.forget(dsn)
+
+
+def close_engines() -> None:
+    """Close all idle connections, when the process ends or is about to fork."""
+    _engines.forget_all()
 
 
 def sqlalchemy_url(dsn: str) -> URL:
@@ -134,7 +145,12 @@ def sqlalchemy_url(dsn: str) -> URL:
 
 def _create(dsn: str) -> Engine:
     engine = create_engine(
-        sqlalchemy_url(dsn), pool_size=4, max_overflow=8, pool_pre_ping=True, pool_recycle=1800
+        sqlalchemy_url(dsn),
+        pool_size=4,
+        max_overflow=8,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        hide_parameters=True,  # they hold positions and NIPs, and errors are logged
     )
     event.listen(engine, "first_connect", _refuse_powerful_role)
     return engine

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, select, tuple_, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -26,7 +25,7 @@ from tenants.models import (
     TripRevision,
     TripState,
 )
-from tenants.plans import LONGEST_TRIP, Letter, TripPlan, text_of
+from tenants.plans import LONGEST_TRIP, Dates, Letter, TripPlan, text_of
 from tenants.problems import InvalidInput, NotAllowed, OverlappingTrip, PlanIsJudged, WrongState
 
 FIRST_LOOK: Final = timedelta(hours=1)
@@ -58,9 +57,10 @@ def issue(
         state=TripState.ISSUED,
     )
     trip.legs, trip.lawful_places = [], []
+    _refuse_overlap(session, traveller.id, plan, but=trip.id)
     plans.apply(session, trip, plan)
     session.add(trip)
-    _flush_or_overlap(session, trip)
+    session.flush()
     due_at = max(_midnight(plan.starts_on, home_zone), now) + FIRST_LOOK
     session.add(TripProgress(trip_id=trip.id, due_at=due_at))
     return trip
@@ -91,38 +91,35 @@ def _letter(
     return found
 
 
-def _flush_or_overlap(session: Session, trip: Trip) -> None:
-    """The exclusion constraint decides, so that two operators at once cannot both win."""
-    trip_id, traveller_id = trip.id, trip.traveller_id
-    starts_on, ends_on = trip.starts_on, trip.ends_on
-    try:
-        with session.begin_nested():
-            session.flush()
-    except IntegrityError as error:
-        if "trip_overlap" not in str(error.orig):
-            raise
-        other = session.execute(
-            select(Trip.id, AssignmentLetter.number, Trip.starts_on, Trip.ended_on)
-            .join(Trip.letter)
-            .where(
-                Trip.traveller_id == traveller_id,
-                Trip.id != trip_id,
-                Trip.state != TripState.CANCELLED,
-                Trip.starts_on <= ends_on,
-                Trip.ended_on >= starts_on,
-            )
-            .order_by(Trip.starts_on)
-        ).first()
-        if other is None:
-            raise
-        raise OverlappingTrip(*other) from None
+def _refuse_overlap(session: Session, traveller_id: UUID, dates: Dates, *, but: UUID) -> None:
+    """Raise `OverlappingTrip` when the traveller is away on one of these dates already.
+
+    The lock on the traveller lets one such question through at a time, so that of two operators
+    only one can win; the exclusion constraint behind it holds whatever happens.
+    """
+    session.execute(select(Member.id).where(Member.id == traveller_id).with_for_update())
+    other = session.execute(
+        select(Trip.id, AssignmentLetter.number, Trip.starts_on, Trip.ended_on)
+        .join(Trip.letter)
+        .where(
+            Trip.traveller_id == traveller_id,
+            Trip.id != but,
+            Trip.state != TripState.CANCELLED,
+            Trip.starts_on <= dates.ends_on,
+            Trip.ended_on >= dates.starts_on,
+        )
+        .order_by(Trip.starts_on)
+    ).first()
+    if other is not None:
+        raise OverlappingTrip(*other)
 
 
 def revise(session: Session, viewer: Viewer, trip_id: UUID, plan: TripPlan, *, reason: str) -> Trip:
     """Replace the plan; what it was is kept as a revision."""
     trip = _changeable(session, viewer, trip_id, "REVISED", reason)
+    _refuse_overlap(session, trip.traveller_id, plan, but=trip.id)
     plans.apply(session, trip, plan)
-    _flush_or_overlap(session, trip)
+    session.flush()
     return trip
 
 
@@ -131,9 +128,11 @@ def extend(session: Session, viewer: Viewer, trip_id: UUID, *, ends_on: date, re
     trip = _changeable(session, viewer, trip_id, "EXTENDED", reason)
     if not trip.ends_on < ends_on <= trip.starts_on + LONGEST_TRIP:
         raise InvalidInput("endsOn", "bukan perpanjangan", "is no extension")
+    longer = Dates(trip.starts_on, ends_on)
+    _refuse_overlap(session, trip.traveller_id, longer, but=trip.id)
     trip.legs[-1].depart_on += ends_on - trip.ends_on
     trip.ends_on = trip.ended_on = ends_on
-    _flush_or_overlap(session, trip)
+    session.flush()
     return trip
 
 

@@ -37,8 +37,8 @@ class Caller:
 
 RAN: list[str] = []
 """Root fields resolved, in this process."""
-CLOSED: list[str] = []
-"""Subscriptions whose generators ended, in this process."""
+CLOSED: list[int] = []
+"""Sizes of the ticks whose generators ended, in this process."""
 
 
 @strawberry.type
@@ -160,7 +160,7 @@ class Subscription:
                 yield "t" * size
                 await asyncio.sleep(gap)
         finally:
-            CLOSED.append("ticks")
+            CLOSED.append(size)
 
     @strawberry.subscription
     async def breaking(self) -> AsyncGenerator[int, None]:
