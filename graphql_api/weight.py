@@ -55,7 +55,7 @@ class Limits:
     fragments: int = 50
     cost: int = 5_000
     page: int = 100
-    items: int = 10
+    items: int = 5
 
 
 class Weight(NamedTuple):

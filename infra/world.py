@@ -24,8 +24,8 @@ from infra.stories import STORIES, Traveller
 from tenants import birth, catalogue, people, rates
 from tenants import realm as realms
 from tenants.models import OfficeKind, Role
-from tenants.realm import close_engines
 from tenants.people import Invitation
+from tenants.realm import close_engines
 from tenants.server import prepare_server
 from tenants.settings import settings
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from zoneinfo import available_timezones
 
 import psycopg
 from psycopg import sql
@@ -79,7 +80,7 @@ def add_tenant(
     When a step fails, all that the steps before it made is removed again and the error raised.
     Raises `InvalidInput` for a slug or code that cannot be, or is taken.
     """
-    _check_free(slug, code)
+    _check(slug, code, zone)
     names = names_of(slug)
     with admin() as connection, ExitStack() as undo:
         on_step("database")
@@ -101,11 +102,13 @@ def add_tenant(
         undo.pop_all()
 
 
-def _check_free(slug: str, code: str) -> None:
+def _check(slug: str, code: str, zone: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9-]{1,30}", slug) or slug in RESERVED:
         raise InvalidInput("slug", "tidak dapat dipakai", "cannot be used")
     if not re.fullmatch(r"\d{2}\.\d{2}", code):
         raise InvalidInput("code", "bukan kode Kemendagri (64.72)", "is no Kemendagri code (64.72)")
+    if zone not in available_timezones():
+        raise InvalidInput("zone", "bukan zona waktu IANA", "is no IANA time zone")
     with admin(CONTROL) as connection:
         taken = connection.execute(
             "SELECT 1 FROM realm WHERE slug = %s OR code = %s", [slug, code]

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Double, Numeric, Text, func, select, tuple_
+from sqlalchemy import DateTime, Double, Numeric, Text, func, select, tuple_
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tenants.access import Viewer
@@ -14,7 +14,12 @@ from tenants.models import Role
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {str: Text, Decimal: Numeric(14, 2), float: Double}
+    type_annotation_map = {
+        str: Text,
+        datetime: DateTime(timezone=True),
+        Decimal: Numeric(14, 2),
+        float: Double,
+    }
 
 
 class Regency(Base):

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -236,6 +237,11 @@ def test_an_issuer_is_on_https_or_on_this_machine(
     assert time.monotonic() - began < 1
 
 
+def set_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """The issuers' clock only: event loops go by the real one."""
+    monkeypatch.setattr(issuers, "time", SimpleNamespace(monotonic=lambda: seconds))
+
+
 class TestKeys:
     def test_a_new_key_is_fetched_and_an_unknown_one_not_for_ever(
         self, service: Service, forger: Forger, monkeypatch: pytest.MonkeyPatch
@@ -252,7 +258,7 @@ class TestKeys:
         assert forger.asked.count("/jwks") == fetched  # read less than a minute ago
 
         now = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+        set_clock(monkeypatch, now + 61)
         assert who(realm, forger.signed(claims, {**AT_JWT, "kid": "dua"}, fresh)) == member
         assert forger.asked.count("/jwks") == fetched + 1
         for number in range(5):
@@ -273,14 +279,14 @@ class TestKeys:
         began = time.monotonic()
         for minutes, asked_again in ((5, 0), (11, 1), (11.5, 0), (59, 1)):
             asked = forger.asked.count("/jwks")
-            monkeypatch.setattr(time, "monotonic", lambda at=began + minutes * 60: at)
+            set_clock(monkeypatch, began + minutes * 60)
             assert who(realm, forger.signed({**claims, "jti": str(minutes)}, AT_JWT)) == member
             assert forger.asked.count("/jwks") == asked + asked_again, minutes
-        monkeypatch.setattr(time, "monotonic", lambda: began + 3661)
+        set_clock(monkeypatch, began + 3661)
         with pytest.raises(IssuerUnavailable):
             who(realm, forger.signed({**claims, "jti": "lewat"}, AT_JWT))
         forger.answers.clear()
-        monkeypatch.setattr(time, "monotonic", lambda: began + 3667)
+        set_clock(monkeypatch, began + 3667)
         assert who(realm, forger.signed({**claims, "jti": "pulih"}, AT_JWT)) == member
 
     def test_a_slow_issuer_keeps_one_request_waiting(

@@ -21,7 +21,6 @@ CREATE TABLE realm (
     audience text NOT NULL,
     algorithms text[] NOT NULL,
     identity_claim text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
     CHECK (kind = 'PROVINCE' OR zone IS NOT NULL)
 );
 CREATE UNIQUE INDEX realm_one_province ON realm (kind) WHERE kind = 'PROVINCE';
