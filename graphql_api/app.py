@@ -23,6 +23,7 @@ from tenants.access import Viewer
 from tenants.problems import NotSignedIn
 from tenants.realm import close_engines
 from tenants.settings import settings
+from workers.queue import look_at
 
 
 class State(TypedDict):
@@ -58,6 +59,7 @@ async def _tenant_context(connection: HTTPConnection) -> TenantContext:
         viewer=await authenticate(),
         authenticate=authenticate,
         news=connection.state.news,
+        look_at=look_at,
     )
 
 

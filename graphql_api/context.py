@@ -17,7 +17,6 @@ from tenants.evidence import DeviationRecord, DeviationReply, DeviationRuling, V
 from tenants.models import LawfulPlace, Leg, Office, Trip
 from tenants.problems import NotSignedIn
 from tenants.realm import Province, Realm, Tenant
-from workers.queue import look_at
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,8 +82,12 @@ class Context(Generic[R]):
 
 @dataclass(kw_only=True)
 class TenantContext(Context[Tenant]):
-    """What a regency's resolvers work with; the loaders' caches live as long as it does."""
+    """What a regency's resolvers work with; the loaders' caches live as long as it does.
 
+    `look_at(slug, trip_id)` hints to the workers and never fails.
+    """
+
+    look_at: Callable[[str, UUID], None]
     trips: DataLoader[UUID, Trip] = field(init=False)
     legs: DataLoader[UUID, list[Leg]] = field(init=False)
     lawful_places: DataLoader[UUID, list[LawfulPlace]] = field(init=False)
@@ -119,7 +122,7 @@ class TenantContext(Context[Tenant]):
 
     async def enqueue(self, trip_id: UUID) -> None:
         """After a commit: hint that the trip needs a look."""
-        await to_thread.run_sync(look_at, self.realm.slug, trip_id)
+        await to_thread.run_sync(self.look_at, self.realm.slug, trip_id)
 
 
 Info = StrawberryInfo[TenantContext, None]

@@ -11,7 +11,7 @@ from uuid import UUID
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from workers.queue import deviation_channel
+from workers.news import deviation_channel
 
 log = logging.getLogger(__name__)
 

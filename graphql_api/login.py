@@ -90,12 +90,6 @@ _STATUS: Final[dict[type[Problem], HTTPStatus]] = {
     CrossSiteRequest: HTTPStatus.FORBIDDEN,
     IssuerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 _Handler = Callable[[Request, Realm], Awaitable[Response]]
 
@@ -120,7 +114,7 @@ def _in_realm(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
             response = await handler(request, await run_in_threadpool(catalogue.realm, slug))
         except Problem as problem:
             response = _page(problem, slug)
-        response.headers.update(_HEADERS)
+        response.headers["Cache-Control"] = "no-store"
         return response
 
     return endpoint

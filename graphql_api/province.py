@@ -34,8 +34,7 @@ class Regency:
     @strawberry.field
     def verdicts(row: strawberry.Parent[province.Figures]) -> list[OutcomeCount]:
         return [
-            OutcomeCount(outcome=outcome, trips=row.verdicts.get(outcome, 0))
-            for outcome in Outcome
+            OutcomeCount(outcome=outcome, trips=row.verdicts.get(outcome, 0)) for outcome in Outcome
         ]
 
     @classmethod

@@ -76,7 +76,7 @@ class Query:
         )
         return pages.connection(rows, first, after, lambda row: (row.starts_on, row.id))
 
-    @strawberry.field(graphql_type=Trip | None)
+    @strawberry.field(graphql_type=Trip | None, description="A trip; null when not yours to see.")
     async def trip(self, info: Info, key: Id) -> models.Trip | None:
         viewer = info.context.signed_in
         try:
@@ -104,7 +104,9 @@ class Query:
         )
         return pages.connection(rows, first, after, lambda row: (row.found_at, row.id))
 
-    @strawberry.field(graphql_type=Deviation | None)
+    @strawberry.field(
+        graphql_type=Deviation | None, description="A deviation; null when not yours to see."
+    )
     async def deviation(self, info: Info, key: Id) -> DeviationRecord | None:
         viewer = info.context.signed_in
         try:

@@ -215,9 +215,7 @@ class Deviation(_Row):
         return await info.context.replies.load(row.id)
 
     @strawberry.field(graphql_type=list[Ruling])
-    async def rulings(
-        row: strawberry.Parent[DeviationRecord], info: Info
-    ) -> list[DeviationRuling]:
+    async def rulings(row: strawberry.Parent[DeviationRecord], info: Info) -> list[DeviationRuling]:
         return await info.context.rulings.load(row.id)
 
 

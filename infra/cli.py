@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from graphql_api.province import schema as province_schema
+from graphql_api.schema import schema as regency_schema
 from tenants import birth, catalogue, rates
 from tenants.boundaries import add_boundary_set
 from tenants.models import Role
@@ -67,6 +69,14 @@ def init(
     prepare_server()
     console.print(birth.create_control(), highlight=False)
     birth.add_province(code=code, name=name, issuer=signing)
+
+
+@app.command("schema")
+def print_schema(
+    province: Annotated[bool, typer.Option(help="The province's instead of a regency's.")] = False,
+) -> None:
+    """Print the GraphQL schema, for the tools of front ends."""
+    print((province_schema if province else regency_schema).as_str())
 
 
 @tenant_commands.command()

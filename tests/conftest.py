@@ -110,9 +110,7 @@ def today() -> date:
     return datetime.now(ZONE).date()
 
 
-def plan(
-    starts: int = -5, days: int = 3, region: str = "64.71", **changes: Any
-) -> dict[str, Any]:
+def plan(starts: int = -5, days: int = 3, region: str = "64.71", **changes: Any) -> dict[str, Any]:
     """A `PlanInput`: `starts` days from today, one destination for the whole of it."""
     first = today() + timedelta(days=starts)
     last = first + timedelta(days=days - 1)

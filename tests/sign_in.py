@@ -1,28 +1,23 @@
 """What the sign-in tests stand on: realms, a real provider, a lying issuer, and a browser."""
 
-import json
-import os
 import tempfile
 import threading
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
 import uvicorn
 from cryptography.fernet import Fernet
-from joserfc import jws
-from joserfc.jwk import Key, RSAKey
-from joserfc.jws import JWSRegistry
+from forger import Forger
 from sqlalchemy import func, select
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -30,8 +25,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from graphql_api import issuers
 from graphql_api.identity import viewer_of
+from graphql_api.issuers import IssuerUnavailable
+from graphql_api.limits import SecurityHeaders
 from graphql_api.login import login_routes
 from infra import services
 from infra.processes import free_port
@@ -39,112 +35,11 @@ from tenants import birth, catalogue, people, server
 from tenants.models import LoginSession, Member, Role
 from tenants.people import Invitation
 from tenants.problems import NotSignedIn
-from tenants.realm import Issuer, Realm, forget_engine
+from tenants.realm import Issuer, Realm, close_engines
 from tenants.settings import settings
 
 FRONT_END = "http://127.0.0.1/selesai"
 PROVIDED = ("sari", "budi", "dewi", "joko", "rina", "tono", "wati", "yudi")
-
-
-class Forger:
-    """An issuer that lies over real HTTP. `url` is honest until a test changes what it says."""
-
-    def __init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "satu", "use": "sig", "alg": "RS256"})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self.reset()
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def reset(self) -> None:
-        self.asked: list[str] = []
-        self.metadata: dict[str, Any] = {
-            "issuer": self.url,
-            "authorization_endpoint": f"{self.url}/auth",
-            "token_endpoint": f"{self.url}/token",
-            "jwks_uri": f"{self.url}/jwks",
-            "id_token_signing_alg_values_supported": ["RS256"],
-        }
-        self.keys: list[Key] = [self.key]
-        self.id_token: Callable[[dict[str, Any]], str] = self.signed
-        self.challenge = self.nonce = ""
-        self.username = f"orang-{uuid4()}"
-        # Replaces the answer to a path: status, headers, body.
-        self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
-        self.delay = 0.0
-        issuers.source_of.cache_clear()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def claims(self, **changes: Any) -> dict[str, Any]:
-        now = int(time.time())
-        claims = {
-            "iss": self.url,
-            "sub": f"subjek-{self.username}",
-            "aud": "jejak-dinas",
-            "iat": now,
-            "exp": now + 300,
-            "preferred_username": self.username,
-        } | changes
-        return {name: value for name, value in claims.items() if value is not None}
-
-    def signed(
-        self, claims: dict[str, Any], header: dict[str, Any] | None = None, key: Key | None = None
-    ) -> str:
-        header = {"alg": "RS256", "kid": "satu"} | (header or {})
-        header = {name: value for name, value in header.items() if value is not None}
-        registry = JWSRegistry(algorithms=[header["alg"]], strict_check_header=False)
-        # Not jwt.encode, which cannot write half a character as JSON can.
-        payload = json.dumps(claims)
-        return jws.serialize_compact(header, payload, key or self.key, registry=registry)
-
-    def _token(self, form: dict[str, list[str]]) -> dict[str, Any]:
-        verifier = form.get("code_verifier", [""])[0]
-        digest = urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=")
-        if digest != self.challenge or form["code"] != ["kode"]:
-            return {"error": "invalid_grant"}
-        token = self.id_token(self.claims(nonce=self.nonce))
-        return {"token_type": "Bearer", "access_token": "akses", "id_token": token}
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        forger = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer({})
-
-            def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                self._answer(parse_qs(self.rfile.read(length).decode()))
-
-            def _answer(self, form: dict[str, list[str]]) -> None:
-                forger.asked.append(self.path)
-                time.sleep(forger.delay)
-                if self.path in forger.answers:
-                    status, headers, body = forger.answers[self.path]
-                else:
-                    said = {
-                        "/.well-known/openid-configuration": lambda: forger.metadata,
-                        "/jwks": lambda: {"keys": [key.as_dict() for key in forger.keys]},
-                        "/token": lambda: forger._token(form),
-                    }[self.path]()
-                    status = 400 if "error" in said else 200
-                    headers, body = {"Content-Type": "application/json"}, json.dumps(said).encode()
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                try:
-                    self.wfile.write(body)
-                except ConnectionError:
-                    return  # the other side has read enough
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        return Handler
 
 
 @dataclass(frozen=True)
@@ -152,7 +47,6 @@ class Service:
     """Samarinda and Balikpapan at the real provider, as the province; Bontang at the forger."""
 
     url: str
-    provider: services.Provider
     provided: dict[str, services.Issuer]
     forger: Forger = field(repr=False)
 
@@ -191,6 +85,12 @@ class Service:
         assert answer.status_code == 303, answer.text
         address = urlsplit(answer.headers["location"])
         return {name: values[0] for name, values in parse_qs(address.query).items()}
+
+    def begin_at_forger(self, browser: httpx2.Client, **query: str) -> dict[str, str]:
+        """Begin at the forger, who notes what it is asked; return what an answer must say."""
+        asked = self.begin(browser, "bontang", **query)
+        self.forger.nonce, self.forger.challenge = asked["nonce"], asked["code_challenge"]
+        return {"code": "kode", "state": asked["state"]}
 
     def asked(self, browser: httpx2.Client, slug: str, username: str, **query: str) -> str:
         """Sign in at the real provider; return the callback it sends the browser to."""
@@ -251,7 +151,7 @@ async def _whoami(request: Request) -> Response:
         viewer = await viewer_of(request, realm)
     except NotSignedIn as problem:
         return JSONResponse({"code": problem.code}, 401)
-    except issuers.IssuerUnavailable as problem:
+    except IssuerUnavailable as problem:
         return JSONResponse({"code": problem.code}, 503)
     return JSONResponse({"id": str(viewer.member_id) if viewer else None})
 
@@ -283,33 +183,52 @@ def _issuer(provided: services.Issuer) -> Issuer:
     )
 
 
+@dataclass(frozen=True)
+class Realms:
+    """What the whole run shares: realms in a cluster of their own, and their issuers."""
+
+    environment: dict[str, str]
+    provided: dict[str, services.Issuer]
+    forger: Forger
+
+
+@contextmanager
+def _settings(environment: dict[str, str]) -> Iterator[None]:
+    """This process's settings, for a while: other tests stand on other servers."""
+    with pytest.MonkeyPatch.context() as env:
+        for name, value in environment.items():
+            env.setenv(name, value)
+        _forget()
+        yield
+    _forget()
+
+
 @pytest.fixture(scope="session")
-def service() -> Iterator[Service]:
+def realms() -> Iterator[Realms]:
     base_url = f"http://127.0.0.1:{free_port()}"
     provided = {slug: _provided(slug, base_url) for slug in ("province", "samarinda", "balikpapan")}
-    forger = Forger()
-    with tempfile.TemporaryDirectory(prefix="jejak-") as name, pytest.MonkeyPatch.context() as env:
-        folder = Path(name)
+    forger = Forger(audience=f"{base_url}/bontang")
+    with ExitStack() as stack:
+        stack.callback(forger.close)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jejak-")))
         folder.chmod(0o711)
-        cluster = services.Cluster(folder, durable=False)
-        provider = services.Provider(folder, list(provided.values()))
-        with cluster, provider:
-            env.setattr(os, "environ", os.environ.copy())
-            os.environ.update(
-                JEJAK_SERVER_DSN=cluster.admin_dsn,
-                JEJAK_CONTROL_DSN="postgresql:///not-yet",
-                JEJAK_REDIS_URL="redis://127.0.0.1:1/0",
-                JEJAK_SECRET_KEY=Fernet.generate_key().decode(),
-                JEJAK_BASE_URL=base_url,
-            )
-            settings.cache_clear()
+        cluster = stack.enter_context(services.Cluster(folder, durable=False))
+        stack.enter_context(services.Provider(folder, list(provided.values())))
+        environment = {
+            "JEJAK_SERVER_DSN": cluster.admin_dsn,
+            "JEJAK_CONTROL_DSN": "not made yet",
+            "JEJAK_REDIS_URL": "redis://127.0.0.1:1/0",
+            "JEJAK_SECRET_KEY": Fernet.generate_key().decode(),
+            "JEJAK_BASE_URL": base_url,
+        }
+        with _settings(environment):
             server.prepare_server()
-            os.environ["JEJAK_CONTROL_DSN"] = birth.create_control()
-            settings.cache_clear()
+            environment["JEJAK_CONTROL_DSN"] = birth.create_control()
+        lying = Issuer(forger.url, "jejak-dinas", None, forger.audience)
+        with _settings(environment):
             birth.add_province(
                 code="64", name="Kalimantan Timur", issuer=_issuer(provided["province"])
             )
-            lying = Issuer(forger.url, "jejak-dinas", None, f"{base_url}/bontang")
             for slug, code, issuer in (
                 ("samarinda", "64.72", _issuer(provided["samarinda"])),
                 ("balikpapan", "64.71", _issuer(provided["balikpapan"])),
@@ -318,33 +237,40 @@ def service() -> Iterator[Service]:
                 birth.add_tenant(
                     slug=slug, code=code, name=slug.title(), zone="Asia/Makassar", issuer=issuer
                 )
-            with _served(int(base_url.rsplit(":", 1)[1])):
-                yield Service(base_url, provider, provided, forger)
-            for slug in (*provided, "bontang"):
-                forget_engine(catalogue.realm(slug).dsn)
-            catalogue._catalogue()._engine.dispose()
-    forger.close()
+        yield Realms(environment, provided, forger)
+
+
+@pytest.fixture(scope="module")
+def service(realms: Realms) -> Iterator[Service]:
+    base_url = realms.environment["JEJAK_BASE_URL"]
+    with _settings(realms.environment), _served(int(base_url.rsplit(":", 1)[1])):
+        yield Service(base_url, realms.provided, realms.forger)
+
+
+def _forget() -> None:
+    """Let go of the settings, and of all that was opened by them."""
+    close_engines()
+    catalogue.close()
     settings.cache_clear()
-    catalogue.read_again()
 
 
-class _served:  # noqa: N801 - a context manager, used like a function
-    def __init__(self, port: int) -> None:
-        app = Starlette(routes=[*login_routes(), Route("/{realm}/whoami", _whoami)])
-        config = uvicorn.Config(
-            app, host="127.0.0.1", port=port, log_level="warning", lifespan="off", ws="none"
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join()
+@contextmanager
+def _served(port: int) -> Iterator[None]:
+    app = Starlette(routes=[*login_routes(), Route("/{realm}/whoami", _whoami)])
+    app.add_middleware(SecurityHeaders)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="warning", lifespan="off", ws="none"
+    )
+    api = uvicorn.Server(config)
+    thread = threading.Thread(target=api.run)
+    thread.start()
+    while not api.started:
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        api.should_exit = True
+        thread.join()
 
 
 @pytest.fixture

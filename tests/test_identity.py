@@ -5,24 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import httpx2
 import pytest
+from forger import AT_JWT, Forger, who
 from joserfc.jwk import RSAKey
 from starlette.requests import HTTPConnection
 
-from graphql_api import issuers
-from graphql_api.identity import bearer_viewer, same_site, viewer_of
-from graphql_api.issuers import IssuerUnavailable
+from graphql_api.identity import same_site, viewer_of
 from tenants.problems import NotSignedIn
-from tenants.realm import Realm
 
 if TYPE_CHECKING:
-    from sign_in import Forger, Service
+    from sign_in import Service
 
 pytest_plugins = ("sign_in",)
 
@@ -30,10 +25,6 @@ pytest_plugins = ("sign_in",)
 def connection(**headers: str) -> HTTPConnection:
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return HTTPConnection({"type": "http", "headers": raw})
-
-
-def who(realm: Realm, token: str) -> UUID:
-    return asyncio.run(bearer_viewer(token, realm)).member_id
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -112,14 +103,6 @@ def test_a_cookie_that_is_no_session(service: Service, secret: str) -> None:
         )
 
 
-def access(service: Service, forger: Forger, **changes: Any) -> dict[str, Any]:
-    audience = service.realm("bontang").issuer.audience
-    return forger.claims(**{"aud": audience, "client_id": "front-end", **changes})
-
-
-AT_JWT = {"typ": "at+jwt"}
-
-
 @pytest.mark.parametrize(
     ("header", "changes"),
     [
@@ -135,8 +118,8 @@ def test_an_access_token_says_so(
 ) -> None:
     member = service.invite("bontang", forger.username)
     realm = service.realm("bontang")
-    assert who(realm, forger.signed(access(service, forger, **changes), header)) == member
-    alone = access(service, forger, **changes, preferred_username=None)
+    assert who(realm, forger.signed(forger.access(**changes), header)) == member
+    alone = forger.access(**changes, preferred_username=None)
     alone["aud"] = [alone["aud"]]
     assert who(realm, forger.signed(alone, header)) == member
 
@@ -176,7 +159,7 @@ def test_a_forged_access_token_is_refused(
     service.invite("bontang", forger.username)
     before = service.traces("bontang")
     with pytest.raises(NotSignedIn):
-        who(service.realm("bontang"), forgery(forger, access(service, forger)))
+        who(service.realm("bontang"), forgery(forger, forger.access()))
     assert service.traces("bontang") == before
 
 
@@ -195,7 +178,7 @@ def test_what_is_no_token_is_not_looked_at(service: Service, forger: Forger, tok
 def test_an_unusable_name_joins_nobody(service: Service, forger: Forger, name: object) -> None:
     service.invite("bontang", forger.username)
     before = service.traces("bontang")
-    token = forger.signed(access(service, forger, preferred_username=name), AT_JWT)
+    token = forger.signed(forger.access(preferred_username=name), AT_JWT)
     with pytest.raises(NotSignedIn):
         who(service.realm("bontang"), token)
     assert service.traces("bontang") == before
@@ -205,127 +188,11 @@ def test_an_invitation_is_taken_once(service: Service, forger: Forger) -> None:
     """Another subject with the same name, an account made anew, is not the person invited."""
     service.invite("bontang", forger.username)
     realm = service.realm("bontang")
-    who(realm, forger.signed(access(service, forger), AT_JWT))
+    who(realm, forger.signed(forger.access(), AT_JWT))
     before = service.traces("bontang")
     with pytest.raises(NotSignedIn):
-        who(realm, forger.signed(access(service, forger, sub="orang lain"), AT_JWT))
+        who(realm, forger.signed(forger.access(sub="orang lain"), AT_JWT))
     assert service.traces("bontang") == before
-
-
-@pytest.mark.parametrize("algorithms", [(), ("none",), ("HS256",), ("none", "HS512")])
-def test_a_realm_without_public_key_algorithms_trusts_no_token(
-    service: Service, forger: Forger, algorithms: tuple[str, ...]
-) -> None:
-    service.invite("bontang", forger.username)
-    realm = service.realm("bontang")
-    careless = replace(realm, issuer=replace(realm.issuer, algorithms=algorithms))
-    with pytest.raises(NotSignedIn):
-        who(careless, forger.signed(access(service, forger), AT_JWT))
-
-
-@pytest.mark.parametrize(
-    "url", ["http://jejak.example", "http://169.254.169.254", "ftp://127.0.0.1", "127.0.0.1", ""]
-)
-def test_an_issuer_is_on_https_or_on_this_machine(
-    service: Service, forger: Forger, url: str
-) -> None:
-    realm = service.realm("bontang")
-    elsewhere = replace(realm, issuer=replace(realm.issuer, url=url))
-    began = time.monotonic()
-    with pytest.raises(IssuerUnavailable):
-        who(elsewhere, forger.signed(access(service, forger), AT_JWT))
-    assert time.monotonic() - began < 1
-
-
-def set_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """The issuers' clock only: event loops go by the real one."""
-    monkeypatch.setattr(issuers, "time", SimpleNamespace(monotonic=lambda: seconds))
-
-
-class TestKeys:
-    def test_a_new_key_is_fetched_and_an_unknown_one_not_for_ever(
-        self, service: Service, forger: Forger, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        member = service.invite("bontang", forger.username)
-        realm, claims = service.realm("bontang"), access(service, forger)
-        assert who(realm, forger.signed(claims, AT_JWT)) == member
-        fresh = RSAKey.generate_key(2048, {"kid": "dua"})
-        forger.keys = [fresh]
-        fetched = forger.asked.count("/jwks")
-        for number in range(5):
-            with pytest.raises(NotSignedIn):
-                who(realm, forger.signed(claims, {**AT_JWT, "kid": f"tebakan-{number}"}))
-        assert forger.asked.count("/jwks") == fetched  # read less than a minute ago
-
-        now = time.monotonic()
-        set_clock(monkeypatch, now + 61)
-        assert who(realm, forger.signed(claims, {**AT_JWT, "kid": "dua"}, fresh)) == member
-        assert forger.asked.count("/jwks") == fetched + 1
-        for number in range(5):
-            with pytest.raises(NotSignedIn):
-                who(realm, forger.signed(claims, {**AT_JWT, "kid": f"tebakan-{number}"}))
-        assert forger.asked.count("/jwks") == fetched + 1
-        # The key that is gone signs no more, though it was good before.
-        with pytest.raises(NotSignedIn):
-            who(realm, forger.signed({**claims, "jti": "baru"}, AT_JWT))
-
-    def test_known_keys_outlive_an_issuer_that_is_down_for_an_hour(
-        self, service: Service, forger: Forger, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        member = service.invite("bontang", forger.username)
-        realm, claims = service.realm("bontang"), access(service, forger)
-        assert who(realm, forger.signed(claims, AT_JWT)) == member
-        forger.answers["/jwks"] = (503, {}, b"")
-        began = time.monotonic()
-        for minutes, asked_again in ((5, 0), (11, 1), (11.5, 0), (59, 1)):
-            asked = forger.asked.count("/jwks")
-            set_clock(monkeypatch, began + minutes * 60)
-            assert who(realm, forger.signed({**claims, "jti": str(minutes)}, AT_JWT)) == member
-            assert forger.asked.count("/jwks") == asked + asked_again, minutes
-        set_clock(monkeypatch, began + 3661)
-        with pytest.raises(IssuerUnavailable):
-            who(realm, forger.signed({**claims, "jti": "lewat"}, AT_JWT))
-        forger.answers.clear()
-        set_clock(monkeypatch, began + 3667)
-        assert who(realm, forger.signed({**claims, "jti": "pulih"}, AT_JWT)) == member
-
-    def test_a_slow_issuer_keeps_one_request_waiting(
-        self, service: Service, forger: Forger, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        member = service.invite("bontang", forger.username)
-        realm, claims = service.realm("bontang"), access(service, forger)
-        assert who(realm, forger.signed(claims, AT_JWT)) == member
-        source = issuers.source_of(realm.issuer)
-        monkeypatch.setattr(source, "_read_at", source._read_at - 601)
-        monkeypatch.setattr(source, "_tried_at", source._tried_at - 601)
-        monkeypatch.setattr(issuers, "DEADLINE", 0.5)
-        forger.delay = 2.0
-
-        async def both() -> tuple[float, float]:
-            async def one(number: int) -> float:
-                began = time.monotonic()
-                token = forger.signed({**claims, "jti": f"lambat-{number}"}, AT_JWT)
-                assert (await bearer_viewer(token, realm)).member_id == member
-                return time.monotonic() - began
-
-            first, second = await asyncio.gather(one(1), one(2))
-            return first, second
-
-        first, second = asyncio.run(both())
-        assert first > 0.4
-        assert second < 0.4
-
-    def test_a_remembered_token_still_expires(
-        self, service: Service, forger: Forger, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        member = service.invite("bontang", forger.username)
-        realm = service.realm("bontang")
-        token = forger.signed(access(service, forger), AT_JWT)
-        assert who(realm, token) == member
-        now = time.time()
-        monkeypatch.setattr(time, "time", lambda: now + 331)
-        with pytest.raises(NotSignedIn):
-            who(realm, token)
 
 
 @pytest.mark.parametrize(

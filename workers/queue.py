@@ -16,17 +16,13 @@ from tenants import catalogue
 from tenants.problems import UnknownTenant
 from tenants.settings import settings
 from workers.evaluate import evaluate
+from workers.news import deviation_channel
 
 log = logging.getLogger(__name__)
 
 broker = RedisBroker(url=settings().redis_url, namespace="jejak:queue")  # type: ignore[no-untyped-call]
 dramatiq.set_broker(broker)
 news = redis.Redis.from_url(settings().redis_url)
-
-
-def deviation_channel(slug: str) -> str:
-    """Where news of a tenant's deviations is published: their ids, nothing else."""
-    return f"jejak:{slug}:deviation"
 
 
 @dramatiq.actor(

@@ -25,7 +25,7 @@ class Sweep:
     or its worker died.
     """
 
-    def __init__(self, *, patience: float = 20, limit: int = 1000) -> None:
+    def __init__(self, *, patience: float = 10, limit: int = 1000) -> None:
         self.patience = patience
         self.limit = limit
         self._hinted: dict[tuple[str, UUID], float] = {}

@@ -1,0 +1,55 @@
+"""The command behind `infra/bench`."""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from infra import world
+from infra.benchmarks import birth, ingest, news, read
+from infra.benchmarks.measure import HOME, Report
+from infra.processes import stop_on_signals
+from infra.stories import Traveller
+
+TRAVELLERS: Final = tuple(
+    Traveller(HOME, f"pengukur{number}", f"Pengukur {number}", None) for number in range(8)
+)
+EVERYTHING: Final = ("api", "workers", "sweep")
+KINDS: Final[dict[str, tuple[Callable[..., Report], tuple[str, ...]]]] = {
+    "ingest": (ingest.measure, ("api",)),
+    "read": (read.measure, ("api",)),
+    "news": (news.measure, EVERYTHING),
+    "birth": (birth.measure, ()),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="infra/bench",
+        description="Measures Jejak Dinas against a peer in the same run, on servers of its own.",
+    )
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--json", action="store_true", help="all raw figures as JSON on stdout")
+    parser.add_argument("--rounds", type=int, help="how often each side is measured (news: trips)")
+    parser.add_argument(
+        "--judged", action="store_true", help="ingest: the workers judge while fixes arrive"
+    )
+    options = parser.parse_args()
+    if options.judged and options.kind != "ingest":
+        parser.error("--judged is for ingest")
+    stop_on_signals()
+    measure, processes = KINDS[options.kind]
+    how = {"rounds": options.rounds} if options.rounds else {}
+    if options.judged:
+        how["judged"], processes = True, EVERYTHING
+    with tempfile.TemporaryDirectory(prefix="jejak-bench-") as folder:
+        # Root's PostgreSQL runs as another user, who must get through.
+        Path(folder).chmod(0o711)
+        with world.running(Path(folder), travellers=TRAVELLERS, processes=processes) as running:
+            report = measure(running, TRAVELLERS, **how)
+    report.print(as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""How the black-box tests ask for changes, and how they look at what the database holds."""
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from infra.front_end import FrontEnd
+from infra.play import until
+from tenants import catalogue
+
+PROBLEM = """
+    ... on Problem { code message messageEn }
+    ... on NotAllowed { roles }
+    ... on InvalidInput { field }
+    ... on WrongState { state }
+"""
+TRIP = """
+    ... on Trip { id state revision startsOn endsOn spdNumber transit startedAt finishedAt
+      claimedDays
+      letter { id number dated purpose signedById }
+      traveller { id name }
+      legs { position regionCode zone arriveOn departOn transport flightNumber lodgingName
+             lodgingLon lodgingLat }
+      lawfulPlaces { regionCode kind fromOn untilOn } }
+"""
+TRIP_PROBLEM = """
+    ... on OverlappingTrip { tripId letterNumber startsOn endsOn }
+    ... on UnknownRegion { region }
+    ... on PlanIsJudged { deviations }
+"""
+DEVIATION = """
+    ... on Deviation { id state replies { memberId body } rulings { memberId upheld reason } }
+"""
+MEMBER = "... on Member { id name nip position roles office { id name } }"
+OFFICE = "... on Office { id name kind parentId }"
+RECEIPT = """
+    ... on TrackReceipt { accepted duplicates outsideWindow }
+    ... on InvalidFix { index }
+    ... on TooManyFixes { limit given }
+"""
+MUTATIONS = {
+    "issueTrip": (
+        {"letter": "LetterInput!", "travellerId": "UUID!", "plan": "PlanInput!"}
+        | {"spdNumber": "String"},
+        TRIP + TRIP_PROBLEM,
+    ),
+    "reviseTrip": ({"id": "UUID!", "plan": "PlanInput!", "reason": "String!"}, TRIP + TRIP_PROBLEM),
+    "extendTrip": ({"id": "UUID!", "endsOn": "Date!", "reason": "String!"}, TRIP + TRIP_PROBLEM),
+    "cancelTrip": ({"id": "UUID!", "reason": "String!"}, TRIP + TRIP_PROBLEM),
+    "startTrip": ({"id": "UUID!"}, TRIP + TRIP_PROBLEM),
+    "finishTrip": ({"id": "UUID!", "finishedAt": "DateTime"}, TRIP + TRIP_PROBLEM),
+    "claimTrip": ({"id": "UUID!", "days": "Int!"}, TRIP + TRIP_PROBLEM),
+    "recordTrack": ({"tripId": "UUID!", "fixes": "[FixInput!]!", "device": "String!"}, RECEIPT),
+    "replyToDeviation": ({"id": "UUID!", "body": "String!"}, DEVIATION),
+    "ruleOnDeviation": ({"id": "UUID!", "upheld": "Boolean!", "reason": "String!"}, DEVIATION),
+    "inviteMember": ({"invitation": "InvitationInput!"}, MEMBER),
+    "addOffice": ({"name": "String!", "kind": "OfficeKind!", "parentId": "UUID"}, OFFICE),
+}
+
+
+def document(name: str) -> str:
+    """A mutation that shows all of its result, its arguments being variables of the same names."""
+    arguments, shown = MUTATIONS[name]
+    declared = ", ".join(f"${each}: {kind}" for each, kind in arguments.items())
+    given = ", ".join(f"{each}: ${each}" for each in arguments)
+    problem = PROBLEM
+    if name == "recordTrack":
+        problem = problem.replace("... on NotAllowed { roles }", "")
+    if name in ("inviteMember", "addOffice"):
+        problem = problem.replace("... on WrongState { state }", "")
+    return f"mutation ({declared}) {{ {name}({given}) {{ __typename {shown} {problem} }} }}"
+
+
+def ask(who: FrontEnd, mutation: str, **given: Any) -> dict[str, Any]:
+    """The mutation's result: what was made, or the problem."""
+    return who.ask(document(mutation), **given)[mutation]
+
+
+def trip_of(who: FrontEnd, trip_id: str) -> dict[str, Any] | None:
+    return who.ask(f"query ($id: UUID!) {{ trip(id: $id) {{ {TRIP} }} }}", id=trip_id)["trip"]
+
+
+def sql(statement: str, slug: str = "samarinda", **given: Any) -> Sequence[Any]:
+    """What a regency's database answers."""
+    with catalogue.tenant(slug).session(readonly=True) as session:
+        return session.execute(text(statement), given).all()
+
+
+def enter(statement: str, slug: str = "samarinda", **given: Any) -> None:
+    """Change a regency's database by the role of the service, which may not change evidence."""
+    with catalogue.tenant(slug).session(readonly=False) as session:
+        session.execute(text(statement), given)
+
+
+TABLES = {
+    "office": "t",
+    "member": "t",
+    "assignment_letter": "t",
+    "trip": "t",
+    "leg": "t",
+    "lawful_place": "t",
+    "trip_revision": "t",
+    "track_chunk": "t.digest, t.arrival, t.link",
+    "deviation_reply": "t",
+    "deviation_ruling": "t",
+    "trip_progress": "t.trip_id, t.arrived, t.chain_head, t.last_fix_at",
+}
+"""What only the API writes: the workers' verdicts come when they come."""
+
+
+def contents(slug: str) -> dict[str, Any]:
+    tables = ", ".join(
+        f"(SELECT (count(*), md5(string_agg(({row})::text, ',' ORDER BY ({row})::text)))::text"
+        f" FROM {table} t) AS {table}"
+        for table, row in TABLES.items()
+    )
+    (row,) = sql(f"SELECT {tables}", slug)
+    return row._asdict()
+
+
+@contextmanager
+def nothing_changes(slug: str = "samarinda") -> Iterator[None]:
+    before = contents(slug)
+    yield
+    assert contents(slug) == before
+
+
+@contextmanager
+def held(statement: str, waiting: int, slug: str = "samarinda", **given: Any) -> Iterator[None]:
+    """Hold the locks that a statement takes, and let go when so many others wait for locks.
+
+    What the block starts therefore has read before, and writes after one another.
+    """
+    with catalogue.tenant(slug).session(readonly=False) as session:
+        session.execute(text(statement), given)
+        yield
+
+        def all_wait() -> bool:
+            ((blocked,),) = sql("SELECT count(*) FROM pg_locks WHERE NOT granted", slug)
+            return blocked >= waiting
+
+        assert until(all_wait)
+
+
+@contextmanager
+def threads(number: int) -> Iterator[Callable[..., Any]]:
+    """Give `submit`, by which something begins in a thread of its own."""
+    with ThreadPoolExecutor(number) as pool:
+        yield pool.submit
+
+
+def codes(*answers: dict[str, Any]) -> list[str]:
+    """The code of each answer, or the type of what was made."""
+    return sorted(answer.get("code", answer["__typename"]) for answer in answers)
+
+
+def nowhere() -> str:
+    return str(uuid4())
+
+
+def decoded(line: str) -> list[tuple[float, float]]:
+    """The positions (lon, lat) in Google's encoded polyline, by its published description.
+
+    Each number is a run of characters, 63 above groups of five bits, lowest first; 0x20 says that
+    more follow. The lowest bit is the sign. Numbers are steps of 1e-5 degrees, latitude first.
+    """
+    numbers, bits, shift = [], 0, 0
+    for character in line:
+        group = ord(character) - 63
+        assert 0 <= group < 64, "not printable as the format has it"
+        bits |= (group & 0x1F) << shift
+        shift += 5
+        if group < 0x20:
+            numbers.append(~(bits >> 1) if bits & 1 else bits >> 1)
+            bits, shift = 0, 0
+    assert shift == 0, "ends inside a number"
+    assert len(numbers) % 2 == 0
+    positions, lat, lon = [], 0, 0
+    for north, east in zip(numbers[::2], numbers[1::2], strict=True):
+        lat, lon = lat + north, lon + east
+        positions.append((lon / 1e5, lat / 1e5))
+    return positions
+
+
+def doubles(*numbers: float) -> bytes:
+    """Little-endian doubles, as the digest of an upload takes them."""
+    return struct.pack(f"<{len(numbers)}d", *numbers)
+
+
+def uuid_bytes(text_: str) -> bytes:
+    return UUID(text_).bytes
