@@ -1,5 +1,7 @@
 """The `jejak` command: for those who run the service."""
 
+import json
+import os
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +15,7 @@ from rich.table import Table
 
 from graphql_api.province import schema as province_schema
 from graphql_api.schema import schema as regency_schema
+from infra.processes import ENVIRONMENT, state_folder
 from tenants import birth, catalogue, rates
 from tenants.boundaries import add_boundary_set
 from tenants.models import Role
@@ -21,6 +24,7 @@ from tenants.problems import Problem
 from tenants.realm import Issuer, RealmState
 from tenants.region_files import RegionFileError, read_regions
 from tenants.server import prepare_server
+from tenants.settings import MissingSetting
 
 app = typer.Typer(no_args_is_help=True, help="Jejak Dinas", pretty_exceptions_enable=False)
 tenant_commands = typer.Typer(no_args_is_help=True, help="Regencies (kabupaten/kota).")
@@ -44,11 +48,17 @@ RS256 = ["RS256"]
 
 
 def main() -> None:
-    """Run a command; an expected failure is one line and exit 1."""
+    """Run a command; an expected failure is one line and exit 1.
+
+    Where the environment says nothing, what `infra/up` last started in this checkout is meant.
+    """
+    started = state_folder() / ENVIRONMENT
+    if started.exists():
+        os.environ.update(json.loads(started.read_text()) | os.environ)
     try:
         app()
-    except (Problem, RegionFileError) as problem:
-        message = problem.message_en if isinstance(problem, Problem) else str(problem)
+    except (Problem, RegionFileError, MissingSetting, psycopg.OperationalError) as problem:
+        message = problem.message_en if isinstance(problem, Problem) else str(problem).strip()
         Console(stderr=True).print(f"jejak: {message}", markup=False, highlight=False)
         raise SystemExit(1) from None
 

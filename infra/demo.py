@@ -6,6 +6,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from threading import Event
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from infra import world
+from infra import picture, world
 from infra.front_end import FrontEnd, Refused
 from infra.play import RECORD, ZONE, Case, cases_of_today, issue, play, until
 from infra.processes import claimed, state_folder, step, stop_on_signals
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON summary on stdout")
     parser.add_argument("--keep", action="store_true", help="serve what an earlier run left")
     parser.add_argument("--seconds", type=float, default=60, help="how long the trips play")
+    parser.add_argument("--picture", type=Path, help="draw the trips on a map (SVG)")
     options = parser.parse_args()
     stop_on_signals()
     folder = state_folder()
@@ -54,6 +56,8 @@ def _run(running: World, options: argparse.Namespace) -> bool:
             play(running, cases, seconds=0 if options.once else options.seconds)
         with step("Provinsi menerima angkanya", "The province receives the figures"):
             regencies = _province(running, cases)
+        if options.picture:
+            picture.draw(running, cases, options.picture)
         good = all(case.as_expected for case in cases) and _agree(regencies, cases)
         _report(cases, regencies, good, as_json=options.json)
     if not options.once:

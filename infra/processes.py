@@ -30,6 +30,9 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 PORTS = range(20000, 32000)
 
 
+ENVIRONMENT = "environment.json"  # what `infra/up` last set, for `jejak` in the same checkout
+
+
 class SetupProblem(SystemExit):
     """What keeps the set-up from going on: uncaught, it shows its message and exits with 1."""
 

@@ -3,6 +3,7 @@
 `running()` is what `infra/up`, the tests and the benchmarks stand on alike.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -18,7 +19,7 @@ import httpx
 from cryptography.fernet import Fernet
 
 from infra.front_end import RETURN_TO, FrontEnd
-from infra.processes import Process, port, secret, step, write_private
+from infra.processes import ENVIRONMENT, Process, port, secret, step, write_private
 from infra.services import Cluster, Issuer, Person, Provider, Redis
 from infra.stories import STORIES, Traveller
 from tenants import birth, catalogue, people, rates
@@ -97,10 +98,12 @@ def running(
         with step("Penyedia identitas", "Identity provider"):
             stack.enter_context(Provider(folder, list(issuers.values())))
         _environment(folder, cluster, redis, base_url)
-        if not (folder / "control-dsn").exists() or fresh:
-            _settle(folder, issuers, travellers)
-        os.environ["JEJAK_CONTROL_DSN"] = (folder / "control-dsn").read_text()
-        _forget_settings()
+        if fresh or not (folder / "control-dsn").exists():
+            with step("Basis data induk dan katalog", "Template and catalogue"):
+                prepare_server()
+                write_private(folder / "control-dsn", birth.create_control())
+            _environment(folder, cluster, redis, base_url)
+            _settle(issuers, travellers)
         world = World(folder, base_url, issuers, cluster, redis, _processes(folder))
         for name in processes:
             with step(*PROCESS_NAMES[name]):
@@ -149,14 +152,17 @@ def _issuer(
 
 
 def _environment(folder: Path, cluster: Cluster, redis: Redis, base_url: str) -> None:
-    """The settings of this process and of all that it starts."""
-    os.environ.update(
-        JEJAK_SERVER_DSN=cluster.admin_dsn,
-        JEJAK_REDIS_URL=redis.url,
-        JEJAK_BASE_URL=base_url,
-        JEJAK_SECRET_KEY=secret(folder, "catalogue", lambda: Fernet.generate_key().decode()),
-        JEJAK_CONTROL_DSN=os.environ.get("JEJAK_CONTROL_DSN", "not made yet"),
-    )
+    """The settings of this process, of all that it starts, and of `jejak` in this checkout."""
+    control = folder / "control-dsn"
+    variables = {
+        "JEJAK_SERVER_DSN": cluster.admin_dsn,
+        "JEJAK_REDIS_URL": redis.url,
+        "JEJAK_BASE_URL": base_url,
+        "JEJAK_SECRET_KEY": secret(folder, "catalogue", lambda: Fernet.generate_key().decode()),
+        "JEJAK_CONTROL_DSN": control.read_text() if control.exists() else "not made yet",
+    }
+    os.environ.update(variables)
+    write_private(folder / ENVIRONMENT, json.dumps(variables))
     _forget_settings()
 
 
@@ -165,13 +171,8 @@ def _forget_settings() -> None:
     catalogue.close()
 
 
-def _settle(folder: Path, issuers: dict[str, Issuer], travellers: Sequence[Traveller]) -> None:
-    """The template, the catalogue, the province and the regencies, with their people."""
-    with step("Basis data induk dan katalog", "Template and catalogue"):
-        prepare_server()
-        write_private(folder / "control-dsn", birth.create_control())
-    os.environ["JEJAK_CONTROL_DSN"] = (folder / "control-dsn").read_text()
-    _forget_settings()
+def _settle(issuers: dict[str, Issuer], travellers: Sequence[Traveller]) -> None:
+    """The province and the regencies, with their people."""
     with step(PROVINCE.name, PROVINCE.name):
         birth.add_province(
             code=PROVINCE.code, name=PROVINCE.name, issuer=_signing(issuers[PROVINCE.slug])

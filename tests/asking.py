@@ -4,20 +4,20 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
 from infra.front_end import FrontEnd
-from infra.play import until
 from tenants import catalogue
 
 PROBLEM = """
     ... on Problem { code message messageEn }
     ... on NotAllowed { roles }
     ... on InvalidInput { field }
-    ... on WrongState { state }
+    ... on WrongState { was: state }
 """
 TRIP = """
     ... on Trip { id state revision startsOn endsOn spdNumber transit startedAt finishedAt
@@ -72,7 +72,7 @@ def document(name: str) -> str:
     if name == "recordTrack":
         problem = problem.replace("... on NotAllowed { roles }", "")
     if name in ("inviteMember", "addOffice"):
-        problem = problem.replace("... on WrongState { state }", "")
+        problem = problem.replace("... on WrongState { was: state }", "")
     return f"mutation ({declared}) {{ {name}({given}) {{ __typename {shown} {problem} }} }}"
 
 
@@ -114,12 +114,11 @@ TABLES = {
 
 
 def contents(slug: str) -> dict[str, Any]:
-    tables = ", ".join(
-        f"(SELECT (count(*), md5(string_agg(({row})::text, ',' ORDER BY ({row})::text)))::text"
-        f" FROM {table} t) AS {table}"
-        for table, row in TABLES.items()
+    digest = "(SELECT (count(*), md5(string_agg(({row})::text, ',' ORDER BY ({row})::text)))::text"
+    tables = (
+        f"{digest.format(row=row)} FROM {table} t) AS {table}" for table, row in TABLES.items()
     )
-    (row,) = sql(f"SELECT {tables}", slug)
+    (row,) = sql("SELECT " + ", ".join(tables), slug)
     return row._asdict()
 
 
@@ -140,11 +139,10 @@ def held(statement: str, waiting: int, slug: str = "samarinda", **given: Any) ->
         session.execute(text(statement), given)
         yield
 
-        def all_wait() -> bool:
-            ((blocked,),) = sql("SELECT count(*) FROM pg_locks WHERE NOT granted", slug)
-            return blocked >= waiting
-
-        assert until(all_wait)
+        deadline = monotonic() + 10
+        while sql("SELECT count(*) FROM pg_locks WHERE NOT granted", slug)[0][0] < waiting:
+            assert monotonic() < deadline, "they do not wait for one another"
+            sleep(0.02)
 
 
 @contextmanager

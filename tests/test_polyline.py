@@ -1,6 +1,7 @@
 """A track as one value: the encoded polyline decodes again, GeoJSON leaves silences open."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -107,6 +108,6 @@ def test_times_and_accuracies_run_beside_the_coordinates(rows):
     assert [len(part) for part in lines] == [len(part) for part in accuracies]
     for part in times:
         assert max(np.diff(part)) <= SILENCE_SECONDS
-    for before, after in zip(times, times[1:], strict=False):
+    for before, after in pairwise(times):
         assert after[0] - before[-1] > SILENCE_SECONDS
     assert len({time for part in times for time in part}) == len({row[0] for row in rows})

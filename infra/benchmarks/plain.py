@@ -43,7 +43,7 @@ def _nodes(realm: Realm, viewer: Viewer, first: int) -> list[dict[str, Any]]:
         rows = session.connection().exec_driver_sql(statement, parameters).all()
     return [
         {
-            "id": row.id,
+            "id": row.id_1,  # row.id is the traveller's, who comes first in it
             "startsOn": row.starts_on,
             "endsOn": row.ends_on,
             "state": row.state,

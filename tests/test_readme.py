@@ -1,0 +1,93 @@
+"""The README is true: its commands run, its documents fit the schema, its links lead somewhere."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import shapely
+from graphql import build_schema, parse, validate
+
+from graphql_api.schema import schema
+from infra.world import World
+from tenants.regions import shipped
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+# What other tests and CI run: infra/up in test_demo.py, infra/bench in test_bench.py.
+ELSEWHERE = ("infra/up", "infra/test", "infra/bench")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[str]:
+    joined = "\n".join(blocks("sh")).replace("\\\n", " ")
+    return [line.split("  #")[0].strip() for line in joined.splitlines() if line.strip()]
+
+
+def test_its_commands_run_as_written(world: World, tmp_path: Path) -> None:
+    outlines = {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"kode": region.code, "nama": region.name},
+                "geometry": shapely.geometry.mapping(region.outline),
+            }
+            for region in shipped().regions
+        ],
+    }
+    (tmp_path / "batas.geojson").write_text(json.dumps(outlines))
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    run = [line for line in commands() if not line.startswith(ELSEWHERE)]
+    assert len(run) == 9
+    for line in run:
+        ran = subprocess.run(
+            line,
+            shell=True,
+            cwd=tmp_path,
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "COLUMNS": "120"},
+        )
+        assert ran.returncode == 0, f"{line}\n{ran.stdout}{ran.stderr}"
+
+
+def test_every_other_command_exists() -> None:
+    for line in commands():
+        program = ROOT / line.split()[0]
+        assert program.exists(), line
+        assert os.access(program, os.X_OK), line
+
+
+@pytest.mark.parametrize("document", blocks("graphql"))
+def test_its_documents_fit_the_schema(document: str) -> None:
+    assert validate(build_schema(schema.as_str()), parse(document)) == []
+
+
+def test_its_links_lead_somewhere() -> None:
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif not target.startswith("https://"):
+            assert (ROOT / target).exists(), target
+
+
+def test_its_first_screen_shows_what_a_newcomer_needs() -> None:
+    first = README.split("\n## ")[0]
+    assert len(first.splitlines()) < 40
+    for needed in ("infra/picture.svg", "infra/up", "infra/test", "**Next:**"):
+        assert needed in first
+
+
+def test_ci_runs_the_second_command() -> None:
+    assert "exec infra/test" in (ROOT / ".ci/run").read_text()
