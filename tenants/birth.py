@@ -184,14 +184,9 @@ def _forget_regency(code: str) -> None:
     """Remove a regency, and all that it published, from the province."""
     with admin(names_of(PROVINCE_SLUG).database) as connection:
         for table in ("trip", "verdict", "deviation"):
-            _run_for_tenant(connection, table, code)
+            statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
+            connection.execute(statement.format(table=sql.Identifier(table)), [code])
         connection.execute("DELETE FROM regency WHERE code = %s", [code])
-
-
-def _run_for_tenant(connection: psycopg.Connection, table: str, code: str) -> None:
-    connection.execute(
-        sql.SQL("DELETE FROM {table} WHERE tenant = %s").format(table=sql.Identifier(table)), [code]
-    )
 
 
 def _enter(
