@@ -39,7 +39,7 @@ from tenants.realm import Issuer, Realm, close_engines
 from tenants.settings import settings
 
 FRONT_END = "http://127.0.0.1/selesai"
-PROVIDED = ("sari", "budi", "dewi", "joko", "rina", "tono", "wati", "yudi")
+PROVIDED = ("sari", "budi", "dewi", "joko", "rina", "tono", "wati", "yudi", "nina")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -31,3 +32,42 @@ def test_the_demonstration_plays_to_its_end() -> None:
         "CONFORMS", "DEVIATES", "UNVERIFIABLE",
     }  # fmt: skip
     assert [row["code"] for row in summary["province"]] == ["64.71", "64.72"]
+
+
+def processes_of(folder: str) -> list[str]:
+    """Command lines of what still runs out of the folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            alive = (entry / "stat").read_text().rpartition(") ")[2][0] != "Z"
+        except OSError:
+            continue
+        if folder.encode() in words and alive and entry.name != str(os.getpid()):
+            found.append(words.decode(errors="replace")[:200])
+    return found
+
+
+def test_ctrl_c_stops_all_that_was_started_and_what_is_left_is_served_again() -> None:
+    with tempfile.TemporaryDirectory(prefix="jejak-") as folder:
+        Path(folder).chmod(0o711)
+        for arguments in (["--seconds", "1"], ["--keep"]):
+            running = subprocess.Popen(
+                [ROOT / "infra/up", *arguments],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "JEJAK_HOME": folder, "COLUMNS": "200"},
+            )
+            assert running.stderr is not None
+            shown = []
+            for line in running.stderr:
+                shown.append(line)
+                if "Ctrl-C" in line:
+                    break
+            assert running.poll() is None, "".join(shown)
+            assert any("/samarinda/graphql" in line for line in shown)
+            assert len(processes_of(folder)) > 5
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=60)
+            assert processes_of(folder) == []

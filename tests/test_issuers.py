@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
     from sign_in import Service
 
 pytest_plugins = ("sign_in",)
+
+
+def padded(said: dict[str, Any]) -> bytes:
+    """What is honest but for its length."""
+    return json.dumps(said).encode() + b" " * 300_000
+
 
 UNSOUND: dict[str, Callable[[Forger], object]] = {
     "another issuer's metadata": lambda f: f.metadata.update(issuer="https://lain.example"),
@@ -48,9 +56,9 @@ UNSOUND: dict[str, Callable[[Forger], object]] = {
     "page instead of metadata": lambda f: f.answers.update({DISCOVERY: html()}),
     "list instead of metadata": lambda f: f.answers.update({DISCOVERY: (200, {}, b"[]")}),
     "deep nesting": lambda f: f.answers.update({DISCOVERY: (200, {}, b"[" * 100_000)}),
-    "endless metadata": lambda f: f.answers.update({DISCOVERY: (200, {}, b" " * 300_000 + b"{}")}),
+    "endless metadata": lambda f: f.answers.update({DISCOVERY: (200, {}, padded(f.metadata))}),
     "packed metadata": lambda f: f.answers.update(
-        {DISCOVERY: (200, {"Content-Encoding": "gzip"}, b"")}
+        {DISCOVERY: (200, {"Content-Encoding": "gzip"}, gzip.compress(padded(f.metadata)))}
     ),
     "no keys": lambda f: f.answers.update({"/jwks": (200, {}, b'{"keys": []}')}),
     "only a shared secret": lambda f: setattr(f, "keys", [OctKey.generate_key(256)]),
@@ -86,7 +94,6 @@ def test_an_unsound_issuer_is_not_turned_to(
         (200, {}, b"[]"),
         (200, {}, b'{"access_token": "a", "expires_in": [1]}'),
         (200, {}, b'{"access_token": "a", "expires_in": 1e999}'),
-        (200, {}, b" " * 300_000),
     ],
 )
 def test_an_unsound_token_endpoint(
@@ -118,14 +125,13 @@ def test_a_realm_without_public_key_algorithms_trusts_no_token(
     "url", ["http://jejak.example", "http://169.254.169.254", "ftp://127.0.0.1", "127.0.0.1", ""]
 )
 def test_an_issuer_is_on_https_or_on_this_machine(
-    service: Service, forger: Forger, url: str
+    service: Service, forger: Forger, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     realm = service.realm("bontang")
     elsewhere = replace(realm, issuer=replace(realm.issuer, url=url))
-    began = time.monotonic()
     with pytest.raises(IssuerUnavailable):
         who(elsewhere, forger.signed(forger.access(), AT_JWT))
-    assert time.monotonic() - began < 1
+    assert "an issuer is on https" in caplog.text  # and not: it does not answer
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from infra.world import World
-from tenants import birth, catalogue, server
+from tenants import birth, catalogue, realm, server
 from tenants.migrate import Schema
 from tenants.models import Member
 from tenants.problems import InvalidInput, UnknownTenant
@@ -265,3 +265,16 @@ def test_preparing_a_server_again_changes_nothing(world: World) -> None:
     before = everything(world)
     server.prepare_server()
     assert everything(world) == before
+
+
+def test_engines_used_least_are_closed(world: World) -> None:
+    engines = realm._Engines()
+    first = engines.get("postgresql://x@127.0.0.1:1/nomor0")
+    for number in range(1, engines.CAPACITY):
+        engines.get(f"postgresql://x@127.0.0.1:1/nomor{number}")
+    assert engines.get("postgresql://x@127.0.0.1:1/nomor0") is first
+    engines.get("postgresql://x@127.0.0.1:1/satu-lagi")
+    assert engines.get("postgresql://x@127.0.0.1:1/nomor0") is first
+    assert len(engines._engines) == engines.CAPACITY
+    assert "postgresql://x@127.0.0.1:1/nomor1" not in engines._engines
+    engines.forget_all()
