@@ -15,8 +15,14 @@ JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
 
-STATUSES = {"UNKNOWN_TENANT": 404, "NOT_SIGNED_IN": 401}
+STATUSES = {
+    "UNKNOWN_TENANT": 404,
+    "NOT_SIGNED_IN": 401,
+    "UNAVAILABLE": 503,
+    "ISSUER_UNAVAILABLE": 503,
+}
 """HTTP statuses of problems met before GraphQL; any other is 403."""
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
 
 
 def negotiate(accept: str) -> str | None:
@@ -176,7 +182,7 @@ def refusal_answer(refusal: Refusal, media: str) -> Response:
 def problem_answer(problem: Problem, media: str) -> Response:
     """The problem, met before GraphQL, as a response map without data."""
     status = STATUSES.get(problem.code, 403)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    headers = HEADERS.get(status, {})
     return refusal_answer(
         Refusal(status, problem.code, problem.message_id, problem.message_en, headers), media
     )

@@ -40,7 +40,7 @@ from graphql_api.issuers import (
 )
 from tenants import catalogue, people
 from tenants.people import SESSION_LASTS, Identity
-from tenants.problems import NotSignedIn, Problem, UnknownTenant
+from tenants.problems import NotSignedIn, Problem, Unavailable, UnknownTenant
 from tenants.realm import Issuer, Realm
 from tenants.settings import settings
 
@@ -89,6 +89,7 @@ _STATUS: Final[dict[type[Problem], HTTPStatus]] = {
     NotInvited: HTTPStatus.FORBIDDEN,
     CrossSiteRequest: HTTPStatus.FORBIDDEN,
     IssuerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 _Handler = Callable[[Request, Realm], Awaitable[Response]]

@@ -38,6 +38,14 @@ class UnknownTenant(Problem):
 
 
 @dataclass(eq=False)
+class Unavailable(Problem):
+    """The realm's database does not answer, or is too busy to; nothing was changed."""
+
+    message_id = "Layanan daerah ini sedang tidak tersedia. Coba lagi sebentar lagi."
+    message_en = "This regency's service is not available now. Try again in a moment."
+
+
+@dataclass(eq=False)
 class NotSignedIn(Problem):
     """No session and no token, or one that is expired, foreign or revoked."""
 

@@ -14,7 +14,11 @@ from typing import Final
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
+
+from tenants.problems import Unavailable
 
 
 class RealmState(StrEnum):
@@ -54,12 +58,16 @@ class Realm:
     def session(self, *, readonly: bool) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
-        PostgreSQL itself refuses a write in a `readonly` session.
+        PostgreSQL itself refuses a write in a `readonly` session. Raises `Unavailable` when no
+        connection is to be had.
         """
-        engine = _engines.get(self.dsn)
         options = {"postgresql_readonly": True} if readonly else {}
+        try:
+            connection = _engines.get(self.dsn).connect()
+        except (OperationalError, PoolTimeoutError):
+            raise Unavailable from None
         with (
-            engine.connect().execution_options(**options) as connection,
+            connection.execution_options(**options),
             Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -149,6 +157,8 @@ def _create(dsn: str) -> Engine:
         pool_size=4,
         max_overflow=8,
         pool_pre_ping=True,
+        pool_timeout=5,
+        connect_args={"connect_timeout": 5},
         pool_recycle=1800,
         hide_parameters=True,  # they hold positions and NIPs, and errors are logged
     )

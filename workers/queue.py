@@ -13,7 +13,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import BrokerConnectionError
 
 from tenants import catalogue
-from tenants.problems import UnknownTenant
+from tenants.problems import Unavailable, UnknownTenant
 from tenants.settings import settings
 from workers.evaluate import evaluate
 from workers.news import deviation_channel
@@ -26,7 +26,11 @@ news = redis.Redis.from_url(settings().redis_url)
 
 
 @dramatiq.actor(
-    queue_name="evaluate", max_retries=3, max_age=600_000, time_limit=60_000, throws=UnknownTenant
+    queue_name="evaluate",
+    max_retries=3,
+    max_age=600_000,
+    time_limit=60_000,
+    throws=(UnknownTenant, Unavailable),
 )
 def evaluate_trip(slug: str, trip_id: str) -> None:
     """Judge a trip if it needs it, then tell who listens. The tenant is looked up anew each time:

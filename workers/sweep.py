@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.exc import DBAPIError
 
 from tenants import catalogue
+from tenants.problems import Unavailable
 from workers.evaluate import due
 from workers.queue import look_at
 
@@ -38,7 +39,7 @@ class Sweep:
             try:
                 with tenant.session(readonly=True) as session:
                     found = due(session, now=datetime.now(UTC), limit=self.limit)
-            except DBAPIError:
+            except (DBAPIError, Unavailable):
                 log.warning("%s: its database does not answer, the others go on", tenant.slug)
                 continue
             for trip_id in found:
