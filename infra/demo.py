@@ -52,7 +52,7 @@ def _run(running: World, options: argparse.Namespace) -> bool:
     good = True
     if not options.keep:
         cases = cases_of_today()
-        with Live(console=console, get_renderable=lambda: table(cases), refresh_per_second=4):
+        with Live(console=console, get_renderable=lambda: table(cases), transient=True):
             play(running, cases, seconds=0 if options.once else options.seconds)
         with step("Provinsi menerima angkanya", "The province receives the figures"):
             regencies = _province(running, cases)

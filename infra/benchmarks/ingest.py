@@ -19,7 +19,6 @@ from infra.benchmarks.measure import (
     alternate,
     await_judges,
     request,
-    said,
     seconds_for,
 )
 from infra.play import RECORD, ZONE, Case
@@ -64,28 +63,35 @@ def measure(
         http = [
             (
                 Measured(
-                    f"GraphQL recordTrack, {number} {said('koneksi', 'connections')}", "fix/s"
+                    (f"recordTrack, {number} koneksi", f"recordTrack, {number} connections"),
+                    "fix/s",
                 ),
                 lambda number=number: ingest.over_http(number),
             )
             for number in connections
         ]
-        copy = Measured(f"COPY BINARY, 1 {said('koneksi', 'connection')}", "fix/s")
+        copy = Measured(("COPY BINARY, 1 koneksi", "COPY BINARY, 1 connection"), "fix/s")
         alternate([*http, (copy, ingest.by_copy)], rounds=rounds)
         row = table.execute(FIX_BYTES).fetchone()
         assert row is not None
         fixes = ingest.sent
         chunk = Measured(
-            "track_chunk", "byte/fix", [(ingest.chunk_bytes() - chunks_before) / fixes]
+            ("track_chunk", "track_chunk"),
+            "byte/fix",
+            [(ingest.chunk_bytes() - chunks_before) / fixes],
         )
-        bare = Measured(said("tabel COPY", "COPY's table"), "byte/fix", [row[0] / fixes])
+        bare = Measured(("tabel COPY", "COPY's table"), "byte/fix", [row[0] / fixes])
     sides = [side for side, _ in http]
     best = max(side.median for side in sides)
     return Report(
         [*sides, copy, chunk, bare],
         {
-            f"{said('laju', 'rate')} GraphQL : COPY": best / copy.median,
-            f"{said('ruang', 'space')} track_chunk : COPY": chunk.median / bare.median,
+            ("Rasio laju, recordTrack : COPY", "Ratio of rates, recordTrack : COPY"): (
+                best / copy.median
+            ),
+            ("Rasio ruang, track_chunk : COPY", "Ratio of space, track_chunk : COPY"): (
+                chunk.median / bare.median
+            ),
         },
     )
 

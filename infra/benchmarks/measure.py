@@ -28,6 +28,8 @@ from tenants import catalogue
 from workers.evaluate import due
 
 T = TypeVar("T")
+Text = tuple[str, str]
+"""Indonesian, English."""
 
 ASTRAY: Final = next(story for story in STORIES if story.deviations == ("WRONG_REGION",))
 HOME: Final = ASTRAY.traveller.tenant
@@ -43,7 +45,7 @@ def said(indonesian: str, english: str) -> str:
 class Measured:
     """One side of a comparison: its raw figures, in the order they were taken."""
 
-    name: str
+    name: Text
     unit: str
     figures: list[float] = field(default_factory=list)
 
@@ -54,19 +56,25 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a benchmark found; each ratio is of two medians of the same run."""
+    """What a benchmark found; `results` come from the figures of `sides`, all of the same run."""
 
     sides: Sequence[Measured]
-    ratios: Mapping[str, float]
+    results: Mapping[Text, float]
 
     def print(self, *, as_json: bool) -> None:
         cpus, load = os.cpu_count(), os.getloadavg()
         if as_json:
             sides = [
-                {"name": side.name, "unit": side.unit, "median": side.median, "raw": side.figures}
+                {
+                    "name": side.name[1],
+                    "unit": side.unit,
+                    "median": side.median,
+                    "raw": side.figures,
+                }
                 for side in self.sides
             ]
-            found = {"cpus": cpus, "load": load, "sides": sides, "ratios": self.ratios}
+            results = {english: result for (_, english), result in self.results.items()}
+            found = {"cpus": cpus, "load": load, "sides": sides, "results": results}
             print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
             return
         console = Console(highlight=False)
@@ -77,10 +85,10 @@ class Report:
             table.add_column(title)
         for side in self.sides:
             shown = (side.median, min(side.figures), max(side.figures))
-            table.add_row(side.name, *map(_short, shown), side.unit, str(len(side.figures)))
+            table.add_row(said(*side.name), *map(_short, shown), side.unit, str(len(side.figures)))
         console.print(table)
-        for name, ratio in self.ratios.items():
-            console.print(f"{said('Rasio', 'Ratio')} {name}: {_short(ratio)}")
+        for name, result in self.results.items():
+            console.print(f"{said(*name)}: {_short(result)}")
         console.print(f"{cpus} CPU, load {load[0]:.1f}")
 
 

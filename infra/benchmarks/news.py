@@ -18,7 +18,6 @@ from infra.benchmarks.measure import (
     Trips,
     await_judges,
     followed,
-    said,
 )
 from infra.front_end import FrontEnd, Refused
 from infra.play import RECORD, ZONE
@@ -38,8 +37,8 @@ def measure(running: World, travellers: Sequence[Traveller], *, rounds: int = 40
     all the rest, so that the deviation can come after it only.
     """
     trips = Trips(running)
-    news = Measured(said("temuan setelah jawaban", "deviation after the answer"), "ms")
-    answer = Measured(said("unggahan sampai jawaban", "upload to answer"), "ms")
+    news = Measured(("temuan setelah jawaban", "deviation after the answer"), "ms")
+    answer = Measured(("unggahan sampai jawaban", "upload to answer"), "ms")
     with ExitStack() as stack:
         phones = {
             who: stack.enter_context(running.sign_in(HOME, who.username)) for who in travellers
@@ -59,8 +58,10 @@ def measure(running: World, travellers: Sequence[Traveller], *, rounds: int = 40
             if number:  # the first one warms up
                 answer.figures.append((answered - began) * 1_000)
                 news.figures.append((time.perf_counter() - answered) * 1_000)
-    p50, p95 = news.median, statistics.quantiles(news.figures, n=20)[-1]
-    return Report([answer, news], {"p50 [ms]": p50, "p95 [ms]": p95})
+    p95 = statistics.quantiles(news.figures, n=20, method="inclusive")[-1]
+    return Report(
+        [answer, news], {("p50, ms", "p50, ms"): news.median, ("p95, ms", "p95, ms"): p95}
+    )
 
 
 def _upload(phone: FrontEnd, trip_id: str, fixes: list[Any]) -> None:

@@ -17,7 +17,6 @@ from infra.benchmarks.measure import (
     alternate,
     followed,
     request,
-    said,
     seconds_for,
 )
 from infra.front_end import Refused
@@ -58,14 +57,15 @@ def measure(
             shares = [[asked[base_url]] * (requests // connections)] * connections
             return requests / seconds_for(base_url, shares, proof=b'"traveller"')
 
-        of = said("perjalanan", "trips")
-        graphql = Measured(f"GraphQL, {page} {of}", said("permintaan/s", "requests/s"))
-        plain = Measured(f"Starlette + SQL, {page} {of}", graphql.unit)
+        graphql = Measured((f"GraphQL, {page} perjalanan", f"GraphQL, {page} trips"), "req/s")
+        plain = Measured((f"JSON, {page} perjalanan", f"JSON, {page} trips"), "req/s")
         sides = alternate(
             [(graphql, lambda: rate(running.base_url)), (plain, lambda: rate(plain_url))],
             rounds=rounds,
         )
-    return Report(sides, {"GraphQL : JSON": graphql.median / plain.median})
+    return Report(
+        sides, {("Rasio GraphQL : JSON", "Ratio GraphQL : JSON"): graphql.median / plain.median}
+    )
 
 
 @contextmanager
