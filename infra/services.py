@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,9 +38,9 @@ class Service:
 
     process: Process
 
+    @abstractmethod
     def start(self) -> Self:
         """Start the server and wait until it answers; SetupProblem when it does not."""
-        raise NotImplementedError
 
     def stop(self) -> None:
         """Stop the server; its data stays in the folder."""

@@ -4,6 +4,7 @@ A problem carries facts, never SQL, a position or a NIP, so it may be shown to t
 """
 
 import re
+from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -21,12 +22,14 @@ class Problem(Exception):
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).upper()
 
     @property
+    @abstractmethod
     def message_id(self) -> str:
-        raise NotImplementedError
+        """One sentence for the person, in Indonesian."""
 
     @property
+    @abstractmethod
     def message_en(self) -> str:
-        raise NotImplementedError
+        """The same in English."""
 
 
 @dataclass(eq=False)

@@ -140,7 +140,10 @@ def held(statement: str, slug: str = "samarinda", **given: Any) -> Iterator[Call
         session.execute(text(statement), given)
 
         def waiting(number: int) -> None:
-            blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            blocked = (
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
             assert happens(lambda: sql(blocked, slug)[0][0] >= number, 10), "nobody waits"
 
         yield waiting

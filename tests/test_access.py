@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import pytest
-from asking import ask, enter, nothing_changes, nowhere, trip_of
+from asking import ask, enter, nothing_changes, nowhere, settled, trip_of
 from conftest import SAMARINDA, Someone, fixes_at, plan, record, verdict
 
 from infra.world import HEAD_OF_OFFICE
@@ -39,6 +39,7 @@ def stayed_home(people, issue):
         trip = issue(who, plan(starts=starts, days=2))
         home = fixes_at(SAMARINDA, date.fromisoformat(trip["startsOn"]), 0, 47, every_minutes=30)
         assert record(who.front_end, trip["id"], home)["accepted"] == len(home)
+        settled(trip["id"])
         (found,) = verdict(who.front_end, trip["id"])["deviations"]
         assert (found["kind"], found["state"]) == ("NEVER_LEFT", "OPEN")
         return Case(who, trip, found["id"])

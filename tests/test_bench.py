@@ -33,7 +33,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             ["Rasio GraphQL : JSON: "],
         ),
         (
-            lambda *where: news.measure(*where, rounds=2),
+            lambda *where: news.measure(*where, rounds=2, silence=0),
             2,
             ["p50, ms: ", "p95, ms: "],
         ),

@@ -120,6 +120,14 @@ class TestNip:
             )
             assert found["trip"]["traveller"]["nip"] == sees
 
+    def test_no_log_holds_one(self, world, admin):
+        given = nip(1967)
+        invite(admin, nip=given)
+        for refused in (given, given + "0", f"{given[:14]}3{given[15:]}"):
+            assert invite(admin, nip=refused)["code"] == "INVALID_INPUT"
+        for process in world.processes.values():
+            assert given[:8] not in process.log.read_text(errors="replace")
+
 
 class TestInviting:
     def test_all_that_is_said_is_kept(self, admin, people):

@@ -22,6 +22,8 @@ from asking import (
 )
 from conftest import BALIKPAPAN, SAMARINDA, ZONE, plan, record
 
+from infra.front_end import Refused
+
 FAR_AWAY = (116.1234567, -0.7654321)
 TRACK = """
 query ($trip: UUID!) {
@@ -123,11 +125,16 @@ class TestUploads:
         assert shown["geojson"]["properties"]["times"][0][:number] == [*map(seconds, sent)]
         assert np.allclose(decoded(shown["polyline"]), positions, rtol=0, atol=5.1e-6)
 
-    def test_1001_are_too_many(self, phone, trip):
+    @pytest.mark.parametrize("number", [1001, 5000])
+    def test_more_than_1000_are_too_many(self, phone, trip, number):
         with nothing_changes():
-            refused = record(phone, trip["id"], fixes(trip, 1001))
+            refused = record(phone, trip["id"], fixes(trip, number))
         assert refused["code"] == "TOO_MANY_FIXES"
-        assert (refused["limit"], refused["given"]) == (1000, 1001)
+        assert (refused["limit"], refused["given"]) == (1000, number)
+
+    def test_20000_are_too_long_a_request(self, phone, trip):
+        with nothing_changes(), pytest.raises(Refused, match="BODY_TOO_LARGE"):
+            record(phone, trip["id"], fixes(trip, 20_000))
 
     def test_none_at_all(self, phone, trip):
         with nothing_changes():

@@ -521,6 +521,7 @@ class TestOnceADeviationStands:
         trip = issue(traveller, planned)
         home = fixes_at(SAMARINDA, date.fromisoformat(planned["startsOn"]), 0, 47.9)
         assert record(traveller.front_end, trip["id"], home)["accepted"] == len(home)
+        settled(trip["id"])
         found = verdict(operator, trip["id"])
         assert [each["kind"] for each in found["deviations"]] == ["NEVER_LEFT"]
 

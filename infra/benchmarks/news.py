@@ -30,8 +30,13 @@ BEFORE_LEAVING: Final = 18
 PATIENCE: Final = 30.0
 
 
-def measure(running: World, travellers: Sequence[Traveller], *, rounds: int = 40) -> Report:
+def measure(
+    running: World, travellers: Sequence[Traveller], *, rounds: int = 40, silence: float = 2.0
+) -> Report:
     """Milliseconds, one trip at a time; zero where the news is there before the answer is read.
+
+    Each deciding upload comes after `silence` seconds in which nothing did: workers that poll have
+    grown slow by then.
 
     The trip is over and its traveller was elsewhere: the first upload tells nothing yet, the second
     all the rest, so that the deviation can come after it only.
@@ -51,6 +56,7 @@ def measure(running: World, travellers: Sequence[Traveller], *, rounds: int = 40
             fixes = stories.fixes(case.story, case.first_day, ZONE)
             _upload(phones[traveller], case.trip_id, fixes[:BEFORE_LEAVING])
             await_judges()
+            time.sleep(silence)
             began = time.perf_counter()
             _upload(phones[traveller], case.trip_id, fixes[BEFORE_LEAVING:])
             answered = time.perf_counter()
