@@ -1,6 +1,7 @@
 """Errors as callers see them: always a code, and nothing that is not theirs to see."""
 
 import logging
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 UNKNOWN_OPERATION = "Operasi yang diminta tidak ada di dokumen, atau namanya tidak disebut."
 UNKNOWN_OPERATION_EN = "The document does not hold the operation, or its name is not given."
 
+VALUE = re.compile(r"(, found|(?<!has invalid) value): .*", re.DOTALL)
 QUOTED = 300
 """Characters of a message kept: enough for any of ours, too few to send a document back."""
 
@@ -77,8 +79,9 @@ def _entry(error: GraphQLError) -> dict[str, Any]:
         code = "BAD_USER_INPUT"
     else:
         return masked(cause or error, error.path)
-    # graphql-core's suggestions tell names that introspection would refuse to tell, and it quotes.
-    message = error.message.partition(" Did you mean")[0][:QUOTED]
+    # graphql-core's suggestions tell names that introspection would refuse to tell, and it quotes
+    # values: positions and NIPs among them.
+    message = VALUE.sub("", error.message.partition(" Did you mean")[0])[:QUOTED]
     return {"message": message, "extensions": {**given, "code": code}}
 
 

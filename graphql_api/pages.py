@@ -68,6 +68,12 @@ def decode_cursor(cursor: str | None, key: Callable[[str], Any]) -> tuple[Any, U
 day_key = date.fromisoformat
 
 
+def name_key(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError
+    return text
+
+
 def time_key(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:

@@ -25,14 +25,18 @@ def feature(fixes: Fixes) -> dict[str, Any]:
         "type": "Feature",
         "geometry": {
             "type": "MultiLineString",
-            # A line has at least two positions; a lonely fix is a line that goes nowhere.
-            "coordinates": [line if len(line) > 1 else line * 2 for line in lines],
+            "coordinates": [_line(line) for line in lines],
         },
         "properties": {
-            "times": [part.tolist() for part in np.split(fixes.time, cuts)],
-            "accuracies": [part.tolist() for part in np.split(known, cuts)],
+            "times": [_line(part.tolist()) for part in np.split(fixes.time, cuts)],
+            "accuracies": [_line(part.tolist()) for part in np.split(known, cuts)],
         },
     }
+
+
+def _line(values: list[Any]) -> list[Any]:
+    """A line has at least two positions; a lonely fix is a line that goes nowhere."""
+    return values if len(values) > 1 else values * 2
 
 
 def encode(*, lon: Floats, lat: Floats) -> str:

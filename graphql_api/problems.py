@@ -9,6 +9,7 @@ import strawberry
 from strawberry.schema import ExceptionHandler
 from strawberry.types import get_object_definition
 
+from graphql_api.enums import Role
 from tenants import problems
 
 
@@ -26,7 +27,7 @@ class NotFound(Problem):
 
 @strawberry.type(description="Your roles do not allow it (*bukan kewenangan*).")
 class NotAllowed(Problem):
-    roles: list[str] = strawberry.field(description="The roles that may.")
+    roles: list[Role] = strawberry.field(description="The roles that may.")
 
 
 @strawberry.type(description="A value that cannot be what it is meant to be.")
@@ -47,9 +48,9 @@ class OverlappingTrip(Problem):
     ends_on: date
 
 
-@strawberry.type(description="Not possible for a trip in this state.")
+@strawberry.type(description="Not possible in the state that it is in.")
 class WrongState(Problem):
-    state: str
+    current_state: str
 
 
 @strawberry.type(description="A deviation stands (*temuan*): the plan is closed.")

@@ -52,7 +52,7 @@ class Query:
             people.page,
             info.context.signed_in,
             search=search,
-            after=pages.decode_cursor(after, str),
+            after=pages.decode_cursor(after, pages.name_key),
             first=pages.first_of(first),
         )
         return pages.connection(rows, first, after, lambda row: (row.name, row.id))

@@ -25,7 +25,9 @@ def _time(value: object) -> datetime:
 
 def _day(value: object) -> date:
     try:
-        return date.fromisoformat(str(value))
+        if not isinstance(value, str) or len(value) != len("2026-11-25"):
+            raise ValueError
+        return date.fromisoformat(value)
     except ValueError:
         raise GraphQLError("A date is written like 2026-11-25.") from None
 

@@ -254,7 +254,9 @@ class Trip(_Row):
 
     @strawberry.field
     async def track(row: strawberry.Parent[models.Trip], info: Info) -> Track | None:
-        fixes = await info.context.read(tracks.of_trip, info.context.signed_in, row.id)
+        fixes = await info.context.read(
+            tracks.of_trip, info.context.signed_in, row.id, zone=info.context.realm.zone
+        )
         return Track(fixes=fixes) if fixes is not None else None
 
 

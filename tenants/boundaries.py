@@ -1,5 +1,6 @@
 """Boundary sets as a tenant's database keeps them: versions, each whole, the newest in force."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -91,6 +92,9 @@ def load(session: Session, version: int) -> Boundaries:
 
 def zones(session: Session, codes: set[str]) -> Mapping[str, str]:
     """The IANA zone of each region code; raises `UnknownRegion` for the first that is unknown."""
+    for code in sorted(codes):
+        if not re.fullmatch(r"[0-9]{2}\.[0-9]{2}", code):
+            raise UnknownRegion(code[:20])
     rows = session.execute(
         select(BoundaryRegion.code, BoundaryRegion.zone).where(
             BoundaryRegion.boundary_set == current_version(session), BoundaryRegion.code.in_(codes)

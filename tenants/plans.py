@@ -12,6 +12,8 @@ from tenants.boundaries import zones
 from tenants.models import LawfulPlace, LawfulPlaceKind, Leg, TransportMode, Trip
 from tenants.problems import InvalidInput
 
+EARLIEST: Final = date(2000, 1, 1)
+LATEST: Final = date(2099, 12, 31)
 LONGEST_TRIP: Final = timedelta(days=366)
 
 
@@ -66,6 +68,9 @@ class Letter:
 
 def apply(session: Session, trip: Trip, plan: TripPlan) -> None:
     """Check the plan and write it into the trip; dates must follow one another."""
+    for field, day in (("startsOn", plan.starts_on), ("endsOn", plan.ends_on)):
+        if not EARLIEST <= day <= LATEST:
+            raise InvalidInput(field, "di luar 2000-2099", "is not within 2000 to 2099")
     if plan.ends_on < plan.starts_on:
         raise InvalidInput("endsOn", "sebelum tanggal berangkat", "is before the start")
     if plan.ends_on - plan.starts_on > LONGEST_TRIP:

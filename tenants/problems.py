@@ -144,17 +144,17 @@ class OverlappingTrip(Problem):
 
 @dataclass(eq=False)
 class WrongState(Problem):
-    """What was asked cannot be done to a trip in its state."""
+    """What was asked cannot be done to a trip or a deviation in its state."""
 
-    state: str
+    current_state: str
 
     @property
     def message_id(self) -> str:
-        return f"Tidak dapat dilakukan pada perjalanan berstatus {self.state}."
+        return f"Tidak dapat dilakukan pada status {self.current_state}."
 
     @property
     def message_en(self) -> str:
-        return f"Not possible for a trip that is {self.state}."
+        return f"Not possible in the state {self.current_state}."
 
 
 @dataclass(eq=False)

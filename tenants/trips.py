@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -26,7 +27,7 @@ from tenants.models import (
     TripState,
 )
 from tenants.plans import LONGEST_TRIP, Dates, Letter, TripPlan, text_of
-from tenants.problems import InvalidInput, NotAllowed, OverlappingTrip, PlanIsJudged, WrongState
+from tenants.problems import InvalidInput, OverlappingTrip, PlanIsJudged, WrongState
 
 FIRST_LOOK: Final = timedelta(hours=1)
 
@@ -45,12 +46,14 @@ def issue(
     """Send a member of the operator's office on a trip; raises `OverlappingTrip` among others."""
     viewer.require(Role.OPERATOR, Role.TENANT_ADMIN)
     traveller = access.member(session, viewer, traveller_id)
+    if traveller.suspended_at is not None:
+        raise InvalidInput("travellerId", "tidak lagi aktif", "is suspended")
     trip = Trip(
         id=uuid4(),
         letter=_letter(session, viewer, letter, traveller),
         traveller=traveller,
         traveller_id=traveller.id,
-        spd_number=spd_number,
+        spd_number=text_of("spdNumber", spd_number) if spd_number else None,
         starts_on=plan.starts_on,
         ends_on=plan.ends_on,
         ended_on=plan.ends_on,
@@ -71,19 +74,27 @@ def _letter(
 ) -> AssignmentLetter:
     signer = session.get(Member, letter.signed_by)
     if signer is None or Role.HEAD_OF_OFFICE not in signer.roles:
-        raise InvalidInput("signedBy", "bukan pemberi tugas", "is no head of office")
+        raise InvalidInput("signedById", "bukan pemberi tugas", "is no head of office")
+    if signer.suspended_at is not None:
+        raise InvalidInput("signedById", "tidak lagi aktif", "is suspended")
     if signer.id == traveller.id:
-        raise NotAllowed((Role.HEAD_OF_OFFICE,))
+        raise InvalidInput(
+            "signedById", "tidak dapat menugaskan diri sendiri", "cannot send herself"
+        )
     number, purpose = text_of("number", letter.number), text_of("purpose", letter.purpose)
-    found = session.scalar(select(AssignmentLetter).where(AssignmentLetter.number == number))
-    if found is None:
-        return AssignmentLetter(
+    # A letter that two requests bring at once is written by the first; the other waits for it.
+    session.execute(
+        insert(AssignmentLetter)
+        .values(
             number=number,
             dated=letter.dated,
             purpose=purpose,
             signed_by_id=signer.id,
             issued_by_id=viewer.member_id,
         )
+        .on_conflict_do_nothing(index_elements=["number"])
+    )
+    found = session.scalars(select(AssignmentLetter).where(AssignmentLetter.number == number)).one()
     if (found.dated, found.purpose, found.signed_by_id) != (letter.dated, purpose, signer.id):
         raise InvalidInput(
             "number", "sudah dipakai surat tugas yang lain", "is another letter's already"
@@ -149,9 +160,7 @@ def _changeable(session: Session, viewer: Viewer, trip_id: UUID, change: str, re
     Once a deviation stands the plan is closed: a destination is not changed after the fact.
     """
     viewer.require(Role.OPERATOR, Role.TENANT_ADMIN)
-    trip = access.trip(session, viewer, trip_id, *WHOLE_PLAN)
-    arrived(session, trip.id)
-    session.refresh(trip, ["state", "revision"])
+    trip = _locked(session, viewer, trip_id)
     if trip.state not in (TripState.ISSUED, TripState.ACTIVE):
         raise WrongState(trip.state)
     standing = session.scalar(
@@ -223,12 +232,18 @@ def claim(session: Session, viewer: Viewer, trip_id: UUID, *, days: int, now: da
 
 def _travellers(session: Session, viewer: Viewer, trip_id: UUID) -> Trip:
     """A trip of the viewer's own, or of her office when she is its operator; locked."""
-    trip = access.trip(session, viewer, trip_id, *WHOLE_PLAN)
+    trip = _locked(session, viewer, trip_id)
     if trip.traveller_id != viewer.member_id:
         viewer.require(Role.OPERATOR, Role.TENANT_ADMIN)
-    arrived(session, trip.id)
-    session.refresh(trip, ["state"])
     return trip
+
+
+def _locked(session: Session, viewer: Viewer, trip_id: UUID) -> Trip:
+    """A trip that the viewer may see, as it is once no other change to it is under way."""
+    access.trip(session, viewer, trip_id)
+    arrived(session, trip_id)
+    session.expire_all()
+    return access.trip(session, viewer, trip_id, *WHOLE_PLAN)
 
 
 def arrived(session: Session, trip_id: UUID) -> None:

@@ -16,7 +16,7 @@ PROBLEM = """
     ... on Problem { code message messageEn }
     ... on NotAllowed { allowed: roles }
     ... on InvalidInput { field }
-    ... on WrongState { was: state }
+    ... on WrongState { was: currentState }
 """
 TRIP = """
     ... on Trip { id state revision startsOn endsOn spdNumber transit startedAt finishedAt
@@ -71,7 +71,7 @@ def document(name: str) -> str:
     if name == "recordTrack":
         problem = problem.replace("... on NotAllowed { allowed: roles }", "")
     if name in ("inviteMember", "addOffice"):
-        problem = problem.replace("... on WrongState { was: state }", "")
+        problem = problem.replace("... on WrongState { was: currentState }", "")
     return f"mutation ({declared}) {{ {name}({given}) {{ __typename {shown} {problem} }} }}"
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +17,8 @@ from infra.front_end import FrontEnd
 from infra.play import until
 from infra.stories import Traveller
 from infra.world import HEAD_OF_OFFICE, World
+from tenants import catalogue
+from tenants.models import TripProgress
 
 ZONE = ZoneInfo("Asia/Makassar")
 EACH = 60
@@ -89,6 +92,11 @@ def people(world: World) -> Iterator[People]:
     everybody = People(world)
     yield everybody
     everybody.leave()
+
+
+@pytest.fixture
+def operator(people: People) -> FrontEnd:
+    return people.as_("operator")
 
 
 ISSUE = """
@@ -181,7 +189,7 @@ def fixes_at(
 ) -> list[dict[str, Any]]:
     """`FixInput`s at one place, hours counted from the first day's local midnight."""
     midnight = datetime.combine(first_day, datetime.min.time(), ZONE).astimezone(UTC)
-    steps = int((until_hour - from_hour) * 60 / every_minutes) + 1
+    steps = round((until_hour - from_hour) * 60 / every_minutes) + 1
     return [
         {
             "time": (
@@ -207,13 +215,19 @@ query ($trip: UUID!) {
 }"""
 
 
+def judged(trip_id: str) -> bool:
+    """Whether the workers have judged all that arrived for the trip."""
+    for tenant in catalogue.tenants():
+        with tenant.session(readonly=True) as session:
+            progress = session.get(TripProgress, UUID(trip_id))
+            if progress is not None:
+                return progress.arrived == progress.evaluated
+    return False
+
+
 def verdict(viewer: FrontEnd, trip_id: str) -> dict[str, Any]:
-    """The trip's verdict and deviations, waited for until there is one over all that arrived."""
-    found: dict[str, Any] = {}
-
-    def there() -> bool:
-        found.update(viewer.ask(VERDICT, trip=trip_id)["trip"])
-        return found["verdict"] is not None and found["verdict"]["final"]
-
-    assert until(there), found
+    """The trip's final verdict and its deviations, waited for until all that arrived is judged."""
+    assert until(lambda: judged(trip_id)), "never judged"
+    found = viewer.ask(VERDICT, trip=trip_id)["trip"]
+    assert found["verdict"]["final"], found
     return found
