@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 
 RETURN_TO = "http://127.0.0.1/selesai"
 
@@ -19,7 +19,7 @@ class FrontEnd:
     """Signed in as one person of one realm. Not for use from two threads at once."""
 
     def __init__(self, base_url: str, slug: str, issuer_url: str, username: str) -> None:
-        self._http = httpx.Client(trust_env=False, timeout=30)
+        self._http = httpx2.Client(trust_env=False, timeout=30)
         self._address = f"{base_url}/{slug}/graphql"
         self.token = sign_in(issuer_url, username)
         self._http.headers["Authorization"] = f"Bearer {self.token}"
@@ -60,7 +60,7 @@ def sign_in(issuer_url: str, username: str) -> str:
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    with httpx.Client(trust_env=False, timeout=30) as browser:
+    with httpx2.Client(trust_env=False, timeout=30) as browser:
         answer = browser.get(f"{issuer_url}/auth", params=asked)
         while True:
             if answer.is_redirect:

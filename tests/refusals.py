@@ -2,7 +2,7 @@
 
 import re
 
-import httpx
+import httpx2
 
 GRAPHQL = "application/graphql-response+json"
 LEAKS = re.compile(
@@ -13,7 +13,7 @@ NIP = "199108172016031"
 """The first 15 digits of every NIP of this file; the others count up."""
 
 
-def refused(answer: httpx.Response) -> tuple[int, str]:
+def refused(answer: httpx2.Response) -> tuple[int, str]:
     """Status and code, of an answer that tells no more than it should."""
     assert len(answer.content) < 5_000
     assert not LEAKS.search(answer.text), answer.text

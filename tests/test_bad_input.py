@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from asking import ask, document, nothing_changes, nowhere, sql, trip_of
 from conftest import plan
@@ -16,8 +16,8 @@ from infra.world import HEAD_OF_OFFICE
 
 
 @pytest.fixture(scope="module")
-def http(world) -> Iterator[httpx.Client]:
-    with httpx.Client(
+def http(world) -> Iterator[httpx2.Client]:
+    with httpx2.Client(
         base_url=world.base_url, headers={"Accept": GRAPHQL}, timeout=30, trust_env=False
     ) as client:
         yield client
@@ -91,7 +91,7 @@ def spoilt(given: dict[str, Any], path: str, value: object) -> dict[str, Any]:
     return given
 
 
-def sent(http, people, someone, mutation: str, given: dict[str, Any]) -> httpx.Response:
+def sent(http, people, someone, mutation: str, given: dict[str, Any]) -> httpx2.Response:
     who = {
         "recordTrack": someone.front_end,
         "inviteMember": people.as_("admin"),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
-import httpx
+import httpx2
 import pytest
 from asking import contents, document, happens, nothing_changes
 from conftest import plan
@@ -19,8 +19,8 @@ from tenants.realm import RealmState
 
 
 @pytest.fixture(scope="module")
-def http(world) -> Iterator[httpx.Client]:
-    with httpx.Client(
+def http(world) -> Iterator[httpx2.Client]:
+    with httpx2.Client(
         base_url=world.base_url, headers={"Accept": GRAPHQL}, timeout=30, trust_env=False
     ) as client:
         yield client
@@ -86,7 +86,7 @@ class TestTheDoor:
         key = RSAKey.import_key(json.loads(keys)["jwks"]["keys"][0])
         known = jwt.decode(genuine, key)
 
-        def asked(**times: float) -> httpx.Response:
+        def asked(**times: float) -> httpx2.Response:
             token = jwt.encode(known.header, known.claims | times, key)
             return http.post("/samarinda/graphql", json=self.VIEWER, headers=bearer(token))
 

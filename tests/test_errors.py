@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from served import GRAPHQL, JSON, serving
 
@@ -16,12 +16,12 @@ def host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def client(host: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
+def client(host: str) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
         yield client
 
 
-def test_not_a_number_is_never_sent(client: httpx.Client) -> None:
+def test_not_a_number_is_never_sent(client: httpx2.Client) -> None:
     answer = client.get("?query={ratio}")
     assert "NaN" not in answer.text
     assert answer.json()["data"] == {"ratio": None}
@@ -41,7 +41,7 @@ def test_not_a_number_is_never_sent(client: httpx.Client) -> None:
 )
 @pytest.mark.parametrize(("accept", "status"), [(JSON, 200), (GRAPHQL, 400)])
 def test_mistakes_of_the_caller(
-    client: httpx.Client, query: str, code: str, accept: str, status: int
+    client: httpx2.Client, query: str, code: str, accept: str, status: int
 ) -> None:
     answer = client.post("", json={"query": query}, headers={"Accept": accept})
     assert answer.status_code == status
@@ -54,21 +54,21 @@ def test_mistakes_of_the_caller(
 
 
 @pytest.mark.parametrize("number", [2**31, 2**53 + 1, 2**64, 1e400, "7", 1.5])
-def test_numbers_are_exact_or_refused(client: httpx.Client, number: float | str) -> None:
+def test_numbers_are_exact_or_refused(client: httpx2.Client, number: float | str) -> None:
     body = json.dumps({"query": "query($n:Int){echo(number:$n)}", "variables": {"n": number}})
     answer = client.post("", content=body, headers={"Content-Type": JSON})
     (error,) = answer.json()["errors"]
     assert error["extensions"]["code"] in ("BAD_USER_INPUT", "BAD_REQUEST")
 
 
-def test_an_argument_that_cannot_be_null(client: httpx.Client) -> None:
+def test_an_argument_that_cannot_be_null(client: httpx2.Client) -> None:
     answer = client.post(
         "", json={"query": "query($n:Int){required(number:$n)}", "variables": {"n": None}}
     ).json()
     assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-def test_a_problem_in_a_resolver(client: httpx.Client) -> None:
+def test_a_problem_in_a_resolver(client: httpx2.Client) -> None:
     answer = client.get("?query={trip}", headers={"Accept": GRAPHQL})
     (error,) = answer.json()["errors"]
     assert (answer.status_code, answer.json()["data"]) == (200, {"trip": None})
@@ -79,7 +79,7 @@ def test_a_problem_in_a_resolver(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("field", ["broken", "unspoken", "bare"])
 def test_what_nobody_expected_is_masked(
-    client: httpx.Client, caplog: pytest.LogCaptureFixture, field: str
+    client: httpx2.Client, caplog: pytest.LogCaptureFixture, field: str
 ) -> None:
     with caplog.at_level(logging.ERROR):
         answer = client.get(f"?query={{{field}}}", headers={"Accept": GRAPHQL})
@@ -94,6 +94,6 @@ def test_what_nobody_expected_is_masked(
     assert len(caplog.records) == 1
 
 
-def test_an_error_that_names_its_code_passes(client: httpx.Client) -> None:
+def test_an_error_that_names_its_code_passes(client: httpx2.Client) -> None:
     (error,) = client.get("?query={spoken}").json()["errors"]
     assert (error["message"], error["extensions"]) == ("Terlalu banyak.", {"code": "TOO_MANY"})

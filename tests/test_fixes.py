@@ -5,7 +5,7 @@ import struct
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from asking import (
@@ -99,7 +99,7 @@ def test_numbers_that_json_does_not_have(world, phone, trip, literal, code):
         " { __typename ... on Problem { code } } }"
     )
     with nothing_changes():
-        answer = httpx.post(
+        answer = httpx2.post(
             f"{world.base_url}/samarinda/graphql",
             json={"query": query},
             headers={"Authorization": f"Bearer {phone.token}"},
@@ -119,7 +119,7 @@ def test_json_has_no_such_number(world, phone, trip, number):
         ' "lat": 0}]}}'
     ).replace("\n", " ")
     with nothing_changes():
-        answer = httpx.post(
+        answer = httpx2.post(
             f"{world.base_url}/samarinda/graphql",
             content=body,
             headers={

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from graphql import get_introspection_query, parse
 from served import GRAPHQL, RAN, SCHEMA, nested, schema_with, serving
@@ -19,8 +19,8 @@ def host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def client(host: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
+def client(host: str) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
         yield client
 
 
@@ -106,7 +106,7 @@ TOO_MUCH = {
 
 @pytest.mark.parametrize(("query", "code"), TOO_MUCH.values(), ids=TOO_MUCH)
 def test_too_much_is_refused_before_it_runs(
-    client: httpx.Client, query: str, code: str | None
+    client: httpx2.Client, query: str, code: str | None
 ) -> None:
     RAN.clear()
     name = "A" if "query A" in query else None
@@ -152,7 +152,7 @@ def test_the_slowest_documents_within_the_limits(query: str) -> None:
     assert min(seconds(f"#{n}") for n in range(3)) < 0.1
 
 
-def test_a_document_just_within_the_limits_runs(client: httpx.Client) -> None:
+def test_a_document_just_within_the_limits_runs(client: httpx2.Client) -> None:
     aliases = " ".join(f"a{n}:echo" for n in range(30))
     query = f"{nested(10)[:-1]} {aliases} echo}}"
     assert "errors" not in client.post("", json={"query": query}).json()
@@ -190,7 +190,7 @@ def test_the_cost_is_the_number_of_values_in_the_answer(query: str) -> None:
     assert weight.cost == values_in(result.data)
 
 
-def test_variables_bear_on_the_cost_of_a_document_known_already(client: httpx.Client) -> None:
+def test_variables_bear_on_the_cost_of_a_document_known_already(client: httpx2.Client) -> None:
     body = {"query": "query($n:Int!){people(first:$n){edges{cursor}}}"}
     for first, refused in ((10, False), (100_000, True), (11, False), (-1, False)):
         answer = client.post("", json={**body, "variables": {"n": first}}).json()
@@ -198,7 +198,7 @@ def test_variables_bear_on_the_cost_of_a_document_known_already(client: httpx.Cl
         assert (codes == ["TOO_COSTLY"]) is refused
 
 
-def test_introspection(client: httpx.Client, host: str) -> None:
+def test_introspection(client: httpx2.Client, host: str) -> None:
     asked = {"query": get_introspection_query()}
     assert client.post("", json=asked).json()["data"]["__schema"]["queryType"]["name"] == "Query"
     closed = client.post(f"http://{host}/secret/", json=asked).json()

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import pytest
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError
@@ -50,12 +50,12 @@ def issuers() -> Iterator[dict[str, Issuer]]:
 
 
 @pytest.fixture
-def browser() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False) as client:
+def browser() -> Iterator[httpx2.Client]:
+    with httpx2.Client(trust_env=False) as client:
         yield client
 
 
-def ask(browser: httpx.Client, at: Issuer, **changes: str) -> httpx.Response:
+def ask(browser: httpx2.Client, at: Issuer, **changes: str) -> httpx2.Response:
     """Ask to sign in; follow what a browser would until a page, or a redirect to the client."""
     challenge = urlsafe_b64encode(sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
     wanted = {
@@ -73,7 +73,7 @@ def ask(browser: httpx.Client, at: Issuer, **changes: str) -> httpx.Response:
     return follow(browser, asked)
 
 
-def follow(browser: httpx.Client, answer: httpx.Response) -> httpx.Response:
+def follow(browser: httpx2.Client, answer: httpx2.Response) -> httpx2.Response:
     while answer.is_redirect and answer.next_request and answer.next_request.url.port != 9:
         if not str(answer.next_request.url).startswith("http://127.0.0.1:"):
             break
@@ -81,34 +81,34 @@ def follow(browser: httpx.Client, answer: httpx.Response) -> httpx.Response:
     return answer
 
 
-def arrived(answer: httpx.Response) -> dict[str, str]:
+def arrived(answer: httpx2.Response) -> dict[str, str]:
     assert answer.is_redirect, answer.text
     return {
         key: words[0] for key, words in parse_qs(urlsplit(answer.headers["location"]).query).items()
     }
 
 
-def sign_in(browser: httpx.Client, at: Issuer, username: str, **changes: str) -> dict[str, str]:
+def sign_in(browser: httpx2.Client, at: Issuer, username: str, **changes: str) -> dict[str, str]:
     page = ask(browser, at, **changes)
     assert page.status_code == 200, page.text
     return arrived(follow(browser, browser.post(page.url, data={"username": username})))
 
 
-def redeem(browser: httpx.Client, at: Issuer, code: str, **changes: str) -> httpx.Response:
+def redeem(browser: httpx2.Client, at: Issuer, code: str, **changes: str) -> httpx2.Response:
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK} | changes
     public = "client_id" in changes
     return browser.post(
         f"{at.url}/token",
         data={"code_verifier": VERIFIER} | form,
-        auth=httpx.USE_CLIENT_DEFAULT if public else (at.client_id, at.client_secret),
+        auth=httpx2.USE_CLIENT_DEFAULT if public else (at.client_id, at.client_secret),
     )
 
 
-def keys(browser: httpx.Client, at: Issuer) -> KeySet:
+def keys(browser: httpx2.Client, at: Issuer) -> KeySet:
     return KeySet.import_key_set(browser.get(f"{at.url}/jwks").json())
 
 
-def test_issuer_publishes_what_it_is(browser: httpx.Client, issuers: dict[str, Issuer]) -> None:
+def test_issuer_publishes_what_it_is(browser: httpx2.Client, issuers: dict[str, Issuer]) -> None:
     at = issuers["samarinda"]
     metadata = browser.get(f"{at.url}/.well-known/openid-configuration").json()
     assert metadata["issuer"] == at.url
@@ -117,7 +117,9 @@ def test_issuer_publishes_what_it_is(browser: httpx.Client, issuers: dict[str, I
 
 
 @pytest.mark.parametrize("redirect", [None, "http://127.0.0.1:9/selesai", PHONE])
-def test_code_flow(browser: httpx.Client, issuers: dict[str, Issuer], redirect: str | None) -> None:
+def test_code_flow(
+    browser: httpx2.Client, issuers: dict[str, Issuer], redirect: str | None
+) -> None:
     at = issuers["samarinda"]
     public = {"client_id": "front-end", "redirect_uri": redirect} if redirect else {}
     back = sign_in(browser, at, "siti.rahma", **public)
@@ -141,7 +143,7 @@ def test_code_flow(browser: httpx.Client, issuers: dict[str, Issuer], redirect: 
 
 
 def test_sign_in_page_shows_the_people_and_nothing_from_elsewhere(
-    browser: httpx.Client, issuers: dict[str, Issuer]
+    browser: httpx2.Client, issuers: dict[str, Issuer]
 ) -> None:
     page = ask(browser, issuers["samarinda"])
     assert re.findall(r'name="username" value="([^"]*)"', page.text) == ["siti.rahma", "budi"]
@@ -153,7 +155,7 @@ def test_sign_in_page_shows_the_people_and_nothing_from_elsewhere(
 
 @pytest.mark.parametrize("username", ["orang.lain", "", "__proto__"])
 def test_only_listed_people_sign_in(
-    browser: httpx.Client, issuers: dict[str, Issuer], username: str
+    browser: httpx2.Client, issuers: dict[str, Issuer], username: str
 ) -> None:
     page = ask(browser, issuers["samarinda"])
     refused = browser.post(page.url, data={"username": username})
@@ -171,14 +173,14 @@ def test_only_listed_people_sign_in(
     ],
 )
 def test_what_the_issuer_refuses(
-    browser: httpx.Client, issuers: dict[str, Issuer], change: dict[str, str], error: str
+    browser: httpx2.Client, issuers: dict[str, Issuer], change: dict[str, str], error: str
 ) -> None:
     back = ask(browser, issuers["samarinda"], **change)
     assert error in (back.headers.get("location") or back.text)
     assert "code=" not in back.headers.get("location", "")
 
 
-def test_clients_prove_themselves(browser: httpx.Client, issuers: dict[str, Issuer]) -> None:
+def test_clients_prove_themselves(browser: httpx2.Client, issuers: dict[str, Issuer]) -> None:
     at = issuers["samarinda"]
     assert ask(browser, at, redirect_uri="http://127.0.0.1:9/lain").status_code == 400
     code = sign_in(browser, at, "budi")["code"]
@@ -189,7 +191,7 @@ def test_clients_prove_themselves(browser: httpx.Client, issuers: dict[str, Issu
     assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
 
 
-def test_issuers_share_nothing(browser: httpx.Client, issuers: dict[str, Issuer]) -> None:
+def test_issuers_share_nothing(browser: httpx2.Client, issuers: dict[str, Issuer]) -> None:
     here, there = issuers["samarinda"], issuers["kutai-timur"]
     token = redeem(browser, here, sign_in(browser, here, "budi")["code"]).json()["access_token"]
     with pytest.raises((BadSignatureError, InvalidKeyIdError, ValueError)):
@@ -201,13 +203,13 @@ def test_issuers_share_nothing(browser: httpx.Client, issuers: dict[str, Issuer]
     assert "code" in arrived(ask(browser, here, prompt="none"))
 
 
-def test_refresh_tokens_rotate(browser: httpx.Client, issuers: dict[str, Issuer]) -> None:
+def test_refresh_tokens_rotate(browser: httpx2.Client, issuers: dict[str, Issuer]) -> None:
     at = issuers["kutai-timur"]
     public = {"client_id": "front-end", "redirect_uri": PHONE}
     back = sign_in(browser, at, "budi", scope="openid offline_access", prompt="consent", **public)
     first = redeem(browser, at, back["code"], **public).json()
 
-    def refresh(token: str) -> httpx.Response:
+    def refresh(token: str) -> httpx2.Response:
         form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "front-end"}
         return browser.post(f"{at.url}/token", data=form)
 

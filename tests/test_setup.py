@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 import redis
@@ -100,7 +100,7 @@ def test_servers_keep_their_data(home: Path) -> None:
                 rows = db.execute("SELECT count(*) FROM runs").fetchone()
             with redis.Redis.from_url(broker.url) as client:
                 count = client.incr("runs")
-            keys = httpx.get(f"{issuer(home).url}/jwks", trust_env=False).json()
+            keys = httpx2.get(f"{issuer(home).url}/jwks", trust_env=False).json()
             seen.append((cluster.admin_dsn, broker.url, keys, rows, count))
             pids = [cluster.process.pid, broker.process.pid, it.process.pid]
         assert gone(pids)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from node_clients import run
 from served import CLOSED, RAN, nested, serving
@@ -23,8 +23,8 @@ def host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def client(host: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
+def client(host: str) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
         yield client
 
 
@@ -66,7 +66,7 @@ def test_the_clients_of_others_subscribe(host: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["{", "subscription{nothing}", nested(11), "{broken}", "{bare}"])
-def test_errors_in_a_stream(client: httpx.Client, query: str) -> None:
+def test_errors_in_a_stream(client: httpx2.Client, query: str) -> None:
     answer = client.post("", json={"query": query}, headers={"Accept": "text/event-stream"})
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-store, no-transform"
@@ -85,7 +85,7 @@ def closed(size: int, *, times: int = 1) -> bool:
     return CLOSED.count(size) == times
 
 
-def test_a_stream_ends_with_its_listener(client: httpx.Client) -> None:
+def test_a_stream_ends_with_its_listener(client: httpx2.Client) -> None:
     params = {"query": "subscription{ticks(size:7)}"}
     with client.stream("GET", "", params=params, headers={"Accept": "text/event-stream"}) as answer:
         assert next(answer.iter_lines()) == "event: next"

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from node_clients import run
 from served import GRAPHQL, JSON, RAN, serving
@@ -20,12 +20,12 @@ def host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def client(host: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
+def client(host: str) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
         yield client
 
 
-def code_of(answer: httpx.Response) -> str:
+def code_of(answer: httpx2.Response) -> str:
     """The code of the only error of a well-formed answer without data."""
     assert answer.headers["content-type"] in (f"{JSON}; charset=utf-8", f"{GRAPHQL}; charset=utf-8")
     (error,) = answer.json()["errors"]
@@ -63,13 +63,13 @@ def test_negotiation(accept: str, media: str | None) -> None:
     assert negotiate(accept) == media
 
 
-def test_not_acceptable(client: httpx.Client) -> None:
+def test_not_acceptable(client: httpx2.Client) -> None:
     answer = client.get("?query={me{name}}", headers={"Accept": "text/html"})
     assert (answer.status_code, code_of(answer)) == (406, "NOT_ACCEPTABLE")
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH"])
-def test_other_methods(client: httpx.Client, method: str) -> None:
+def test_other_methods(client: httpx2.Client, method: str) -> None:
     answer = client.request(method, "", headers={"X-HTTP-Method-Override": "POST"})
     assert (answer.status_code, code_of(answer)) == (405, "METHOD_NOT_ALLOWED")
     assert answer.headers["allow"] == "GET, POST"
@@ -77,7 +77,7 @@ def test_other_methods(client: httpx.Client, method: str) -> None:
 
 
 @pytest.mark.parametrize("accept", [JSON, GRAPHQL])
-def test_a_mutation_by_get_is_refused(client: httpx.Client, accept: str) -> None:
+def test_a_mutation_by_get_is_refused(client: httpx2.Client, accept: str) -> None:
     RAN.clear()
     answer = client.get(
         "",
@@ -95,12 +95,12 @@ def test_a_mutation_by_get_is_refused(client: httpx.Client, accept: str) -> None
     assert RAN == []
 
 
-def test_a_subscription_needs_a_stream(client: httpx.Client) -> None:
+def test_a_subscription_needs_a_stream(client: httpx2.Client) -> None:
     answer = client.post("", json={"query": "subscription{ticks}"})
     assert (answer.status_code, code_of(answer)) == (406, "NOT_ACCEPTABLE")
 
 
-def test_get_takes_variables(client: httpx.Client) -> None:
+def test_get_takes_variables(client: httpx2.Client) -> None:
     params = {
         "query": "query Q($n:Int){echo(number:$n)} query R{me{name}}",
         "variables": '{"n":7}',
@@ -122,7 +122,7 @@ def test_get_takes_variables(client: httpx.Client) -> None:
         "",
     ],
 )
-def test_media_that_are_not_json(client: httpx.Client, content_type: str) -> None:
+def test_media_that_are_not_json(client: httpx2.Client, content_type: str) -> None:
     RAN.clear()
     body = b'{"query":"mutation{rename(name:\\"x\\")}"}'
     answer = client.post("", content=body, headers={"Content-Type": content_type})
@@ -130,7 +130,7 @@ def test_media_that_are_not_json(client: httpx.Client, content_type: str) -> Non
     assert RAN == []
 
 
-def test_compressed_bodies_are_not_unpacked(client: httpx.Client) -> None:
+def test_compressed_bodies_are_not_unpacked(client: httpx2.Client) -> None:
     headers = {"Content-Type": JSON, "Content-Encoding": "gzip"}
     assert client.post("", content=b"{}", headers=headers).status_code == 415
 
@@ -155,18 +155,18 @@ def test_compressed_bodies_are_not_unpacked(client: httpx.Client) -> None:
     ],
     ids=lambda value: str(value[:24]),
 )
-def test_malformed_requests(client: httpx.Client, body: bytes, code: str) -> None:
+def test_malformed_requests(client: httpx2.Client, body: bytes, code: str) -> None:
     RAN.clear()
     answer = client.post("", content=body, headers={"Content-Type": JSON})
     assert (answer.status_code, code_of(answer), RAN) == (400, code, [])
 
 
 @pytest.mark.parametrize("query", ["query=%ff", "query={me{name}}&variables={", "variables={}"])
-def test_malformed_urls(client: httpx.Client, query: str) -> None:
+def test_malformed_urls(client: httpx2.Client, query: str) -> None:
     assert code_of(client.get(f"?{query}")) == "BAD_REQUEST"
 
 
-def test_a_long_operation_name_is_not_echoed(client: httpx.Client) -> None:
+def test_a_long_operation_name_is_not_echoed(client: httpx2.Client) -> None:
     answer = client.post("", json={"query": "{me{name}}", "operationName": "x" * 900_000})
     assert (answer.status_code, len(answer.content) < 500) == (400, True)
 
@@ -181,7 +181,7 @@ def test_a_long_operation_name_is_not_echoed(client: httpx.Client) -> None:
     ],
 )
 def test_an_operation_that_cannot_be_told(
-    client: httpx.Client, query: str, name: str | None, accept: str, status: int
+    client: httpx2.Client, query: str, name: str | None, accept: str, status: int
 ) -> None:
     RAN.clear()
     answer = client.post(
@@ -191,8 +191,8 @@ def test_an_operation_that_cannot_be_told(
     assert "unheardOf" not in answer.text
 
 
-def test_bodies_up_to_a_mebibyte(client: httpx.Client) -> None:
-    def post(size: int, chunked: bool) -> httpx.Response:
+def test_bodies_up_to_a_mebibyte(client: httpx2.Client) -> None:
+    def post(size: int, chunked: bool) -> httpx2.Response:
         body = b'{"query":"{me{name}}"}'.ljust(size)
         return client.post(
             "", content=iter([body]) if chunked else body, headers={"Content-Type": JSON}
@@ -205,7 +205,7 @@ def test_bodies_up_to_a_mebibyte(client: httpx.Client) -> None:
         assert post(5_000_000, chunked).status_code == 413
 
 
-def test_a_thousand_fixes_fit(client: httpx.Client) -> None:
+def test_a_thousand_fixes_fit(client: httpx2.Client) -> None:
     fix = {
         "lon": -117.123456789012,
         "lat": -0.123456789012345,
@@ -259,7 +259,7 @@ def test_a_content_length_that_lies(host: str) -> None:
     assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"400"]
 
 
-def test_cross_site_posts_are_refused(client: httpx.Client) -> None:
+def test_cross_site_posts_are_refused(client: httpx2.Client) -> None:
     RAN.clear()
     body = {"query": 'mutation{rename(name:"x")}'}
     foreign = {"Sec-Fetch-Site": "cross-site", "Cookie": "jejak_x=1"}
@@ -269,7 +269,7 @@ def test_cross_site_posts_are_refused(client: httpx.Client) -> None:
     assert allowed.json() == {"data": {"rename": "x"}}
 
 
-def test_problems_before_graphql(client: httpx.Client) -> None:
+def test_problems_before_graphql(client: httpx2.Client) -> None:
     answer = client.post("?tenant=nowhere", json={"query": "{me{name}}"})
     assert (answer.status_code, code_of(answer)) == (404, "UNKNOWN_TENANT")
     answer = client.post(
@@ -287,12 +287,12 @@ def test_problems_before_graphql(client: httpx.Client) -> None:
     }
 
 
-def test_the_context_reaches_the_resolver(client: httpx.Client) -> None:
+def test_the_context_reaches_the_resolver(client: httpx2.Client) -> None:
     answer = client.get("?query={whose}", headers={"Authorization": "Bearer t"})
     assert answer.json() == {"data": {"whose": "Bearer t"}}
 
 
-def test_what_browsers_are_told(client: httpx.Client) -> None:
+def test_what_browsers_are_told(client: httpx2.Client) -> None:
     for url in ("?query={me{name}}", "", "nothing/here"):
         answer = client.get(url)
         assert answer.headers["x-content-type-options"] == "nosniff"
