@@ -165,7 +165,33 @@ def _drop_subscription(name: str) -> None:
         ).fetchone():
             run(connection, "ALTER SUBSCRIPTION {name} DISABLE", name=name)
             run(connection, "ALTER SUBSCRIPTION {name} SET (slot_name = NONE)", name=name)
+            _end_copying(connection, name)
             run(connection, "DROP SUBSCRIPTION {name}", name=name)
+
+
+def _end_copying(connection: psycopg.Connection, name: str) -> None:
+    """End what still copies a disabled subscription's tables, and its slots.
+
+    Inside one cluster a slot in the making waits for every open transaction to end, so for that of
+    DROP SUBSCRIPTION too, which waits for the slot: for ever.
+    """
+    connection.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_subscription"
+        " WHERE subname = %s AND pid IS NOT NULL",
+        [name],
+    )
+    for slot, active_pid in connection.execute(
+        "SELECT slot_name, active_pid FROM pg_replication_slots JOIN pg_subscription"
+        " ON slot_name LIKE 'pg\\_' || pg_subscription.oid || '\\_sync\\_%%' WHERE subname = %s",
+        [name],
+    ).fetchall():
+        if active_pid is not None:
+            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [active_pid])
+        connection.execute(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+            " WHERE slot_name = %s",
+            [slot],
+        )
 
 
 def _drop_slot(slot: str) -> None:

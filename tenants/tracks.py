@@ -10,12 +10,12 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select, text, update
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tenants import access, trips
 from tenants.access import Viewer
-from tenants.models import Trip, TripProgress, TripState
+from tenants.models import Trip, TripState
 from tenants.problems import InvalidFix, InvalidInput, NotFound, TooManyFixes, WrongState
 
 MOST_FIXES: Final = 1_000
@@ -76,13 +76,19 @@ def record(
     check(fixes, now=now)
     if not 1 <= len(device) <= 64 or "\x00" in device:
         raise InvalidInput("device", "harus 1-64 huruf", "must be 1 to 64 characters")
-    trip = _own_trip(session, viewer, trip_id)
+    chain_head, arrived = _lock(session, viewer, trip_id)
+    # Read once no change to it is under way: what has ended takes no more fixes.
+    trip = session.get_one(Trip, trip_id)
+    if trip.state is TripState.CANCELLED:
+        raise WrongState(trip.state)
     inside = _inside(fixes, trip, zone)
     kept = _canonical(inside)
     if trip.finished_at is not None:
         kept = _unknown(session, trip_id, kept)
     outside, repeated = len(fixes) - len(inside), len(inside) - len(kept)
-    if len(kept) == 0 or not _append(session, trip_id, kept, device):
+    if len(kept) == 0 or not _append(
+        session, trip_id, kept, device, chain_head=chain_head, arrived=arrived
+    ):
         return Receipt(0, repeated + len(kept), outside)
     if trip.state is TripState.ISSUED:
         trip.state, trip.started_at = TripState.ACTIVE, now
@@ -117,20 +123,19 @@ def _beyond(values: Floats) -> NDArray[np.bool_]:
     return ~(np.isnan(values) | ((values >= 0) & (values <= EARTH_RADIUS_M)))
 
 
-def _own_trip(session: Session, viewer: Viewer, trip_id: UUID) -> Trip:
-    trip = session.scalar(
-        select(Trip).where(Trip.id == trip_id, Trip.traveller_id == viewer.member_id)
+def _lock(session: Session, viewer: Viewer, trip_id: UUID) -> tuple[bytes, int]:
+    """The head of the trip's chain and how much has arrived, for no other upload to add to now.
+
+    Raises `NotFound` for a trip of somebody else.
+    """
+    row = (
+        session.connection()
+        .execute(LOCK_PROGRESS, {"trip_id": trip_id, "traveller_id": viewer.member_id})
+        .first()
     )
-    if trip is None:
+    if row is None:
         raise NotFound("Perjalanan dinas")
-    # As it is once no change to it is under way: what has ended takes no more fixes.
-    session.execute(
-        select(TripProgress.trip_id).where(TripProgress.trip_id == trip_id).with_for_update()
-    )
-    session.refresh(trip)
-    if trip.state is TripState.CANCELLED:
-        raise WrongState(trip.state)
-    return trip
+    return bytes(row.chain_head), row.arrived
 
 
 def _canonical(fixes: Fixes) -> Fixes:
@@ -174,56 +179,45 @@ def _table(fixes: Fixes) -> NDArray[np.uint8]:
     return np.ascontiguousarray(columns, dtype="<f8").view(np.uint8)
 
 
-def _append(session: Session, trip_id: UUID, fixes: Fixes, device: str) -> bool:
-    """Store the chunk as the next link of the trip's chain; False when it is there already.
-
-    Locking the trip's progress puts its uploads into an order, which the chain needs.
-    """
+def _append(
+    session: Session, trip_id: UUID, fixes: Fixes, device: str, *, chain_head: bytes, arrived: int
+) -> bool:
+    """Store the chunk as the next link of the locked trip's chain; False when it is there."""
     digest = hashlib.sha256(
         trip_id.bytes + struct.pack("<H", len(device.encode())) + device.encode()
     )
     digest.update(_table(fixes).tobytes())
-    progress = session.execute(
-        select(TripProgress.arrived, TripProgress.chain_head)
-        .where(TripProgress.trip_id == trip_id)
-        .with_for_update()
-    ).one()
-    ended_at = datetime.fromtimestamp(float(fixes.time[-1]), UTC)
-    link = hashlib.sha256(progress.chain_head + digest.digest()).digest()
-    inserted = session.execute(
-        INSERT_CHUNK,
+    added = session.connection().execute(
+        ADD_CHUNK,
         {
             "trip_id": trip_id,
-            "started_at": datetime.fromtimestamp(float(fixes.time[0]), UTC),
+            "started_at": time_of(fixes.time[0]),
             "digest": digest.digest(),
-            "ended_at": ended_at,
-            "arrival": progress.arrived + 1,
+            "ended_at": time_of(fixes.time[-1]),
+            "arrival": arrived + 1,
             "device": device,
             "path": _ewkb(fixes),
             "accuracy": fixes.accuracy.tolist(),
             "speed": fixes.speed.tolist(),
-            "link": link,
+            "link": hashlib.sha256(chain_head + digest.digest()).digest(),
         },
-    ).first()
-    if inserted is None:
-        return False
-    session.execute(
-        update(TripProgress)
-        .where(TripProgress.trip_id == trip_id)
-        .values(
-            arrived=TripProgress.arrived + 1,
-            chain_head=link,
-            last_fix_at=func.greatest(TripProgress.last_fix_at, ended_at),
-        )
     )
-    return True
+    return added.first() is not None
 
 
-INSERT_CHUNK = text(
-    "INSERT INTO track_chunk (trip_id, started_at, digest, ended_at, arrival, device, path,"
+LOCK_PROGRESS = text(
+    "SELECT chain_head, arrived FROM trip_progress WHERE trip_id = :trip_id AND EXISTS"
+    " (SELECT 1 FROM trip WHERE id = :trip_id AND traveller_id = :traveller_id) FOR UPDATE"
+)
+ADD_CHUNK = text(
+    "WITH added AS ("
+    " INSERT INTO track_chunk (trip_id, started_at, digest, ended_at, arrival, device, path,"
     " accuracy, speed, link) VALUES (:trip_id, :started_at, :digest, :ended_at, :arrival, :device,"
     " CAST(:path AS geometry), CAST(:accuracy AS real[]), CAST(:speed AS real[]), :link)"
-    " ON CONFLICT DO NOTHING RETURNING arrival"
+    " ON CONFLICT DO NOTHING RETURNING trip_id, ended_at, link)"
+    " UPDATE trip_progress SET arrived = arrived + 1, chain_head = added.link,"
+    " last_fix_at = greatest(last_fix_at, added.ended_at)"
+    " FROM added WHERE trip_progress.trip_id = added.trip_id RETURNING arrived"
 )
 
 

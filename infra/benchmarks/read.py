@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-import httpx
+import httpx2
 import orjson
 
 from infra.benchmarks.measure import (
@@ -77,8 +77,8 @@ def _plain(running: World) -> Iterator[str]:
 
     def answers() -> bool:
         try:
-            return httpx.get(f"{base_url}/health", trust_env=False).is_success
-        except httpx.TransportError:
+            return httpx2.get(f"{base_url}/health", trust_env=False).is_success
+        except httpx2.TransportError:
             return False
 
     with Process(running.folder, "plain", command, ports=[at]) as process:
