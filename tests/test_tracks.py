@@ -17,7 +17,7 @@ from asking import (
     threads,
 )
 from conftest import SAMARINDA, plan, record
-from uploads import FAR_AWAY, TRACK, fix, fixes, midnight, receipt, seconds, stored, track
+from uploads import TRACK, fix, fixes, midnight, receipt, seconds, stored, track
 
 from infra.front_end import Refused
 
@@ -165,11 +165,12 @@ class TestTheWindow:
         assert track(phone, trip)["fixCount"] == 2
 
     def test_what_is_outside_is_nowhere(self, world, phone, trip):
-        before = midnight(trip["startsOn"]) - timedelta(hours=1)
-        record(phone, trip["id"], [fix(before), *fixes(trip, 2)])
+        elsewhere = 116.7412589
+        before = fix(midnight(trip["startsOn"]) - timedelta(hours=1), lon=elsewhere)
+        record(phone, trip["id"], [before, *fixes(trip, 2)])
         with nothing_changes():
-            assert record(phone, trip["id"], [fix(before)]) == receipt(0, 0, 1)
-        binary = struct.pack("<d", FAR_AWAY[0]).hex()
+            assert record(phone, trip["id"], [before]) == receipt(0, 0, 1)
+        binary = struct.pack("<d", elsewhere).hex()
         tables = sql(
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
             " AND relkind IN ('r', 'p') AND has_table_privilege(oid, 'SELECT')"
@@ -178,12 +179,12 @@ class TestTheWindow:
         for (table,) in tables:
             found = sql(
                 f'SELECT count(*) FROM "{table}" t WHERE t::text ILIKE :binary'  # noqa: S608
-                " OR t::text LIKE '%116.12345%'",
+                " OR t::text LIKE '%116.74125%'",
                 binary=f"%{binary}%",
             )
             assert found[0][0] == 0, table
         for process in world.processes.values():
-            assert "116.12345" not in process.log.read_text(errors="replace")
+            assert "116.74125" not in process.log.read_text(errors="replace")
 
     def test_the_search_finds_what_is_inside(self, phone, trip):
         """The test above proves nothing if it could not find a position that is there."""
