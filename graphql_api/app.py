@@ -101,10 +101,18 @@ async def _health(_request: object) -> Response:
 def create_app() -> Starlette:
     """The one application: what is tested is what runs."""
     of_tenant = GraphQLView(
-        schema.schema, context_for=_tenant_context, connect=_connect, same_site=same_site
+        schema.schema,
+        context_for=_tenant_context,
+        connect=_connect,
+        admit=TenantContext.still_signed_in,
+        same_site=same_site,
     )
     of_province = GraphQLView(
-        province.schema, context_for=_province_context, connect=_connect, same_site=same_site
+        province.schema,
+        context_for=_province_context,
+        connect=_connect,
+        admit=ProvinceContext.still_signed_in,
+        same_site=same_site,
     )
     app = Starlette(
         routes=[

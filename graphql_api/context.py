@@ -82,7 +82,7 @@ class Context(Generic[R]):
 
 @dataclass(kw_only=True)
 class TenantContext(Context[Tenant]):
-    """What a regency's resolvers work with; the loaders' caches live as long as it does.
+    """What a regency's resolvers work with; the loaders gather what one tick asks for.
 
     `look_at(slug, trip_id)` hints to the workers and never fails.
     """
@@ -98,10 +98,6 @@ class TenantContext(Context[Tenant]):
     offices: DataLoader[UUID, Office | None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.renew_loaders()
-
-    def renew_loaders(self) -> None:
-        """Forget what was loaded: for each event of a stream, and after a write."""
         self.trips = self._loader(trips.by_ids)
         self.legs = self._loader(trips.legs_of)
         self.lawful_places = self._loader(trips.lawful_places_of)
@@ -118,7 +114,8 @@ class TenantContext(Context[Tenant]):
             found = await self.read(fn, keys)
             return [cast("V", found.get(key)) for key in keys]
 
-        return DataLoader(load)
+        # A socket's context outlives what was true when it loaded: gather, but keep nothing.
+        return DataLoader(load, cache=False)
 
     async def enqueue(self, trip_id: UUID) -> None:
         """After a commit: hint that the trip needs a look."""

@@ -44,7 +44,6 @@ class Subscription:
                 viewer = await context.still_signed_in()
                 found = await context.read(verdicts.find, viewer, deviation_id, conditions)
                 if found is not None:
-                    context.renew_loaders()
                     yield found
 
 

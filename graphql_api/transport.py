@@ -94,7 +94,13 @@ class Socket(BaseGraphQLTransportWSHandler[Any, None]):
         await super().handle_connection_init({"type": "connection_init", "payload": payload})
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        """Refuse one operation too many, without closing the others."""
+        """Refuse one operation too many; close when the caller may not ask any longer."""
+        if self.connection_acknowledged:
+            try:
+                await self.view.admit(self.context)
+            except Problem as problem:
+                await self.websocket.close(4403, problem.code)
+                return
         known = message["id"] in self.operations
         if not known and len(self.operations) >= self.max_subscriptions:
             entry = spoken(
@@ -132,10 +138,11 @@ class GraphQLView(GraphQL[ContextT, None]):
     """An ASGI app that answers GraphQL requests by a schema.
 
     `context_for` gives a request or a socket its context and may raise a `Problem`, as may
-    `connect`, which sees a socket's context and the payload of its connection_init. `same_site`
-    tells whether a request without an Authorization header may bring a cookie.
-    `max_body` is in bytes; reading a body may take `body_seconds` and what `SLOWEST` allows;
-    a client that leaves an answer unread for `send_seconds` is dropped.
+    `connect`, which sees a socket's context and the payload of its connection_init, and `admit`,
+    which is asked before each operation of a socket. `same_site` tells whether a request without
+    an Authorization header may bring a cookie. `max_body` is in bytes; reading a body may take
+    `body_seconds` and what `SLOWEST` allows; a client that leaves an answer unread for
+    `send_seconds` is dropped.
     """
 
     schema: Schema
@@ -147,6 +154,7 @@ class GraphQLView(GraphQL[ContextT, None]):
         *,
         context_for: Callable[[HTTPConnection], Awaitable[ContextT]],
         connect: Callable[[ContextT, dict[str, object]], Awaitable[None]],
+        admit: Callable[[ContextT], Awaitable[object]],
         same_site: Callable[[HTTPConnection], bool],
         max_body: int = 1_048_576,
         body_seconds: float = 30.0,
@@ -162,6 +170,7 @@ class GraphQLView(GraphQL[ContextT, None]):
         )
         self.context_for = context_for
         self.connect = connect
+        self.admit = admit
         self.same_site = same_site
         self.max_body = max_body
         self.body_seconds = body_seconds

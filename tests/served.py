@@ -200,13 +200,23 @@ async def connect_hook(context: Caller, payload: dict[str, object]) -> None:
             context.token = token
 
 
+async def admit(context: Caller) -> None:
+    if context.token == "revoked":
+        raise NotSignedIn
+
+
 def same_site(connection: HTTPConnection) -> bool:
     return connection.headers.get("sec-fetch-site") != "cross-site"
 
 
 def view(schema: Schema, **options: Any) -> GraphQLView[Caller]:
     return GraphQLView(
-        schema, context_for=context_for, connect=connect_hook, same_site=same_site, **options
+        schema,
+        context_for=context_for,
+        connect=connect_hook,
+        admit=admit,
+        same_site=same_site,
+        **options,
     )
 
 

@@ -288,3 +288,11 @@ def test_who_does_not_listen_is_dropped(host: str, protocol: str, size: int) -> 
         with opened(host, path="impatient/", max_queue=1, close_timeout=0.1) as ours:
             ask(ours, query)
             assert closed(size)
+
+
+def test_who_may_ask_no_longer_is_closed_at_the_next_operation(host: str) -> None:
+    with opened(host, acknowledged=False) as ours:
+        say(ours, type="connection_init", payload={"token": "revoked"})
+        assert heard(ours) == {"type": "connection_ack"}
+        ask(ours, "{whose}")
+        assert close_code(ours) == 4403

@@ -1,11 +1,13 @@
 """A database that is gone: its own regency says so, in time, and the others go on."""
 
 import time
+from datetime import timedelta
 
 import httpx2
 import psycopg
-from conftest import People
+from conftest import SAMARINDA, People, fixes_at, judged, plan, record, today
 
+from infra.play import until
 from infra.world import World
 
 QUERY = {"query": "{ viewer { name } }"}
@@ -41,3 +43,18 @@ def test_one_tenants_trouble_is_its_own(world: World, people: People) -> None:
         finally:
             admin.execute("ALTER DATABASE jejak_balikpapan ALLOW_CONNECTIONS true")
     assert ask("balikpapan", balikpapan).json()["data"]["viewer"]["name"]
+
+
+def test_an_upload_does_not_wait_for_redis(world: World, people: People, issue) -> None:
+    someone = people.fresh()
+    trip = issue(someone, plan(-3, 2))["id"]
+    fixes = fixes_at(SAMARINDA, today() - timedelta(days=3), 6, 8)
+    world.redis.stop()
+    try:
+        began = time.monotonic()
+        assert record(someone.front_end, trip, fixes)["accepted"] == len(fixes)
+        assert time.monotonic() - began < 3
+    finally:
+        world.redis.start()
+    # No hint was sent: the sweep finds the trip all the same.
+    assert until(lambda: judged(trip))

@@ -11,6 +11,8 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import BrokerConnectionError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tenants import catalogue
 from tenants.problems import Unavailable, UnknownTenant
@@ -20,9 +22,12 @@ from workers.news import deviation_channel
 
 log = logging.getLogger(__name__)
 
-broker = RedisBroker(url=settings().redis_url, namespace="jejak:queue")  # type: ignore[no-untyped-call]
+# No second try: a hint that waits for Redis would keep an upload's answer waiting with it.
+client = redis.Redis.from_url(
+    settings().redis_url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=1, socket_timeout=5
+)
+broker = RedisBroker(client=client, namespace="jejak:queue")  # type: ignore[no-untyped-call]
 dramatiq.set_broker(broker)
-news = redis.Redis.from_url(settings().redis_url)
 
 
 @dramatiq.actor(
@@ -39,7 +44,7 @@ def evaluate_trip(slug: str, trip_id: str) -> None:
     tenant = catalogue.tenant(slug)
     for deviation_id in evaluate(tenant, UUID(trip_id), now=datetime.now(UTC)):
         try:
-            news.publish(deviation_channel(slug), str(deviation_id))
+            client.publish(deviation_channel(slug), str(deviation_id))
         except redis.RedisError:
             log.warning("no news of a deviation: Redis does not answer")
 
