@@ -10,7 +10,9 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import httpx2
 import pytest
+from served import serving
 
 from infra import world as worlds
 from infra.front_end import FrontEnd
@@ -99,6 +101,38 @@ def operator(people: People) -> FrontEnd:
     return people.as_("operator")
 
 
+@pytest.fixture(scope="module")
+def someone(people: People) -> Someone:
+    """The traveller of a test file, whom it sends away on dates of its own."""
+    return people.fresh()
+
+
+@pytest.fixture
+def phone(someone: Someone) -> FrontEnd:
+    return someone.front_end
+
+
+@pytest.fixture(scope="module")
+def http(world: World) -> Iterator[httpx2.Client]:
+    """A client that trusts no status alone: it asks for GraphQL's own media type."""
+    accept = {"Accept": "application/graphql-response+json"}
+    with httpx2.Client(base_url=world.base_url, headers=accept, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[str]:
+    """Where the small schema of served.py is served."""
+    with serving() as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def client(host: str) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
+        yield client
+
+
 ISSUE = """
 mutation ($letter: LetterInput!, $traveller: UUID!, $plan: PlanInput!, $spd: String) {
   issueTrip(letter: $letter, travellerId: $traveller, plan: $plan, spdNumber: $spd) {
@@ -154,6 +188,20 @@ def issue(people: People) -> Callable[..., dict[str, Any]]:
         )["issueTrip"]
 
     return issue
+
+
+@pytest.fixture
+def trip(
+    issue: Callable[..., dict[str, Any]], someone: Someone, operator: FrontEnd
+) -> Iterator[dict[str, Any]]:
+    """A trip of three days, past, ready to be recorded; called off when the test is over."""
+    issued = issue(someone)
+    assert issued["__typename"] == "Trip", issued
+    yield issued
+    operator.ask(
+        'mutation ($id: UUID!) { cancelTrip(id: $id, reason: "Sudah diuji") { __typename } }',
+        id=issued["id"],
+    )
 
 
 RECORD = """

@@ -2,7 +2,6 @@
 
 import copy
 import time
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -10,22 +9,9 @@ import httpx2
 import pytest
 from asking import ask, document, nothing_changes, nowhere, sql, trip_of
 from conftest import plan
-from refusals import GRAPHQL, NIP, POSITION, bearer, refused
+from refusals import NIP, POSITION, bearer, refused
 
 from infra.world import HEAD_OF_OFFICE
-
-
-@pytest.fixture(scope="module")
-def http(world) -> Iterator[httpx2.Client]:
-    with httpx2.Client(
-        base_url=world.base_url, headers={"Accept": GRAPHQL}, timeout=30, trust_env=False
-    ) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def someone(people):
-    return people.fresh()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from tests.tracks import (
     BIG,
     CITY,
     HOME,
-    HOTEL,
+    HONEST,
+    IDLE,
     ISLE,
     NEXT,
     OFFICE,
@@ -16,33 +17,17 @@ from tests.tracks import (
     VILLAGE,
     at,
     claim,
+    conforms,
     moved,
+    only_kind,
+    states,
     trip,
+    unverifiable,
     verdict,
     walk,
 )
-from workers.case import DayState, DeviationKind, Fixes, Outcome, Verdict
+from workers.case import DayState, DeviationKind, Fixes
 from workers.track import RegionIndex, held
-
-IDLE = walk((0, OFFICE), (72, OFFICE))
-HONEST = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (58, HOTEL), (60, OFFICE), (72, OFFICE))
-
-
-def conforms(judged: Verdict) -> bool:
-    return judged.outcome is Outcome.CONFORMS and judged.deviations == ()
-
-
-def unverifiable(judged: Verdict) -> bool:
-    return judged.outcome is Outcome.UNVERIFIABLE and judged.deviations == ()
-
-
-def states(judged: Verdict) -> list[DayState]:
-    return [day.state for day in judged.days]
-
-
-def only_kind(judged: Verdict) -> DeviationKind:
-    (deviation,) = judged.deviations
-    return deviation.kind
 
 
 def test_off_the_shore_of_home_is_home_unless_the_trip_goes_beyond_the_map():

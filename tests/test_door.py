@@ -3,7 +3,6 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 
 import httpx2
@@ -12,23 +11,10 @@ from asking import contents, document, happens, nothing_changes
 from conftest import plan
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from refusals import GRAPHQL, NIP, POSITION, bearer, refused
+from refusals import NIP, POSITION, bearer, refused
 
 from tenants import birth
 from tenants.realm import RealmState
-
-
-@pytest.fixture(scope="module")
-def http(world) -> Iterator[httpx2.Client]:
-    with httpx2.Client(
-        base_url=world.base_url, headers={"Accept": GRAPHQL}, timeout=30, trust_env=False
-    ) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def someone(people):
-    return people.fresh()
 
 
 @pytest.fixture(scope="module")

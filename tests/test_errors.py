@@ -2,23 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterator
 
 import httpx2
 import pytest
-from served import GRAPHQL, JSON, serving
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[str]:
-    with serving() as host:
-        yield host
-
-
-@pytest.fixture(scope="module")
-def client(host: str) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
-        yield client
+from served import GRAPHQL, JSON
 
 
 def test_not_a_number_is_never_sent(client: httpx2.Client) -> None:

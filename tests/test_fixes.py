@@ -9,33 +9,12 @@ import httpx2
 import numpy as np
 import pytest
 from asking import (
-    ask,
     document,
     nothing_changes,
     sql,
 )
 from conftest import SAMARINDA, plan, record
 from uploads import fix, fixes, midnight, receipt, stored
-
-
-@pytest.fixture(scope="module")
-def someone(people):
-    return people.fresh()
-
-
-@pytest.fixture
-def phone(someone):
-    return someone.front_end
-
-
-@pytest.fixture
-def trip(issue, someone, operator):
-    """A trip of three days, past, ready to be recorded; called off when the test is over."""
-    issued = issue(someone)
-    assert issued["__typename"] == "Trip", issued
-    yield issued
-    ask(operator, "cancelTrip", id=issued["id"], reason="Sudah diuji")
-
 
 BAD_FIXES = {
     "east of 180": {"lon": 180.0001},

@@ -2,27 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import httpx2
 import pytest
 from graphql import get_introspection_query, parse
-from served import GRAPHQL, RAN, SCHEMA, nested, schema_with, serving
+from served import GRAPHQL, RAN, SCHEMA, nested, schema_with
 
 from graphql_api.weight import Limits, Scales
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[str]:
-    with serving() as host:
-        yield host
-
-
-@pytest.fixture(scope="module")
-def client(host: str) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
-        yield client
-
 
 BOMB = "query{...F0}" + "".join(
     f"fragment F{n} on Query{{...F{n + 1} ...F{n + 1}}}" for n in range(40)

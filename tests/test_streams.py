@@ -11,21 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 from node_clients import run
-from served import CLOSED, RAN, nested, serving
+from served import CLOSED, RAN, nested
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[str]:
-    with serving() as host:
-        yield host
-
-
-@pytest.fixture(scope="module")
-def client(host: str) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
-        yield client
 
 
 def test_the_clients_of_others_subscribe(host: str) -> None:

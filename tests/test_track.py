@@ -6,7 +6,9 @@ import pytest
 from tests.tracks import (
     CITY,
     HOME,
+    HONEST,
     HOTEL,
+    IDLE,
     ISLE,
     NEXT,
     OFFICE,
@@ -14,34 +16,18 @@ from tests.tracks import (
     VILLAGE,
     at,
     claim,
+    conforms,
     moved,
+    only_kind,
     silence,
+    states,
     trip,
+    unverifiable,
     verdict,
     walk,
 )
-from workers.case import DayState, DeviationKind, Fixes, Gap, Outcome, Ruleset, Verdict
+from workers.case import DayState, DeviationKind, Fixes, Gap, Ruleset
 from workers.track import Track, clean
-
-IDLE = walk((0, OFFICE), (72, OFFICE))
-HONEST = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (58, HOTEL), (60, OFFICE), (72, OFFICE))
-
-
-def conforms(judged: Verdict) -> bool:
-    return judged.outcome is Outcome.CONFORMS and judged.deviations == ()
-
-
-def unverifiable(judged: Verdict) -> bool:
-    return judged.outcome is Outcome.UNVERIFIABLE and judged.deviations == ()
-
-
-def states(judged: Verdict) -> list[DayState]:
-    return [day.state for day in judged.days]
-
-
-def only_kind(judged: Verdict) -> DeviationKind:
-    (deviation,) = judged.deviations
-    return deviation.kind
 
 
 def test_no_fixes_are_no_accusation():

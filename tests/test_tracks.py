@@ -22,25 +22,6 @@ from uploads import TRACK, fix, fixes, midnight, receipt, seconds, stored, track
 from infra.front_end import Refused
 
 
-@pytest.fixture(scope="module")
-def someone(people):
-    return people.fresh()
-
-
-@pytest.fixture
-def phone(someone):
-    return someone.front_end
-
-
-@pytest.fixture
-def trip(issue, someone, operator):
-    """A trip of three days, past, ready to be recorded; called off when the test is over."""
-    issued = issue(someone)
-    assert issued["__typename"] == "Trip", issued
-    yield issued
-    ask(operator, "cancelTrip", id=issued["id"], reason="Sudah diuji")
-
-
 class TestUploads:
     @pytest.mark.parametrize("number", [1, 2, 1000])
     def test_a_track_comes_back_as_it_was_sent(self, phone, trip, number):

@@ -3,26 +3,13 @@
 import re
 import socket
 import time
-from collections.abc import Iterator
 
 import httpx2
 import pytest
 from node_clients import run
-from served import GRAPHQL, JSON, RAN, serving
+from served import GRAPHQL, JSON, RAN
 
 from graphql_api.http import negotiate
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[str]:
-    with serving() as host:
-        yield host
-
-
-@pytest.fixture(scope="module")
-def client(host: str) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"http://{host}/graphql/", timeout=20) as client:
-        yield client
 
 
 def code_of(answer: httpx2.Response) -> str:

@@ -18,12 +18,6 @@ from conftest import SAMARINDA, ZONE, fixes_at, plan, record, today, verdict
 from test_trips import day, moved, weeks
 
 
-@pytest.fixture(scope="module")
-def someone(people):
-    """A traveller whom the tests of this file send away, each in weeks of its own."""
-    return people.fresh()
-
-
 class TestChanging:
     def test_what_the_plan_was_is_kept(self, people, issue, someone, operator):
         planned = weeks(days=4, region="64.71", transit=["64.02"])

@@ -24,12 +24,6 @@ _far = count(1)
 
 
 @pytest.fixture(scope="module")
-def someone(people):
-    """A traveller whom the tests of this file send away, each in weeks of its own."""
-    return people.fresh()
-
-
-@pytest.fixture(scope="module")
 def second_head(people) -> str:
     invitation = {"name": "Endang Kepala", "roles": ["HEAD_OF_OFFICE"]}
     return ask(people.as_("admin"), "inviteMember", invitation=invitation)["id"]

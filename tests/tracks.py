@@ -7,7 +7,18 @@ from decimal import Decimal
 import numpy as np
 from shapely import box
 
-from workers.case import Claim, Fixes, LawfulPlace, Plan, PlannedLeg, Ruleset, Verdict
+from workers.case import (
+    Claim,
+    DayState,
+    DeviationKind,
+    Fixes,
+    LawfulPlace,
+    Outcome,
+    Plan,
+    PlannedLeg,
+    Ruleset,
+    Verdict,
+)
 from workers.judge import judge
 from workers.track import RegionIndex
 
@@ -127,3 +138,24 @@ def verdict(
 ) -> Verdict:
     """The verdict at an hour of the trip, by default long after it."""
     return judge(plan, claimed, Ruleset(version=7), regions, fixes, as_of=at(hour))
+
+
+IDLE = walk((0, OFFICE), (72, OFFICE))
+HONEST = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (58, HOTEL), (60, OFFICE), (72, OFFICE))
+
+
+def conforms(judged: Verdict) -> bool:
+    return judged.outcome is Outcome.CONFORMS and judged.deviations == ()
+
+
+def unverifiable(judged: Verdict) -> bool:
+    return judged.outcome is Outcome.UNVERIFIABLE and judged.deviations == ()
+
+
+def states(judged: Verdict) -> list[DayState]:
+    return [day.state for day in judged.days]
+
+
+def only_kind(judged: Verdict) -> DeviationKind:
+    (deviation,) = judged.deviations
+    return deviation.kind
