@@ -17,6 +17,7 @@ from graphql_api.identity import bearer_viewer, same_site, viewer_of
 from graphql_api.limits import SecurityHeaders
 from graphql_api.live import News
 from graphql_api.login import login_routes
+from graphql_api.start import start_route
 from graphql_api.transport import GraphQLView
 from tenants import catalogue
 from tenants.access import Viewer
@@ -118,6 +119,7 @@ def create_app() -> Starlette:
         routes=[
             Route("/health", _health),
             *login_routes(),
+            start_route(),
             Route("/province/graphql", of_province),
             WebSocketRoute("/province/graphql", of_province),
             Route("/{realm}/graphql", of_tenant),

@@ -92,7 +92,7 @@ _STATUS: Final[dict[type[Problem], HTTPStatus]] = {
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
-_Handler = Callable[[Request, Realm], Awaitable[Response]]
+Handler = Callable[[Request, Realm], Awaitable[Response]]
 
 
 def login_routes() -> list[Route]:
@@ -101,13 +101,13 @@ def login_routes() -> list[Route]:
     A failure is a short page; the header `Jejak-Problem` carries its code.
     """
     return [
-        Route("/{realm}/login", _in_realm(_begin), methods=["GET"]),
-        Route("/{realm}/callback", _in_realm(_finish), methods=["GET"]),
-        Route("/{realm}/logout", _in_realm(_sign_out), methods=["POST"]),
+        Route("/{realm}/login", in_realm(_begin), methods=["GET"]),
+        Route("/{realm}/callback", in_realm(_finish), methods=["GET"]),
+        Route("/{realm}/logout", in_realm(_sign_out), methods=["POST"]),
     ]
 
 
-def _in_realm(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+def in_realm(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     @wraps(handler)
     async def endpoint(request: Request) -> Response:
         slug = request.path_params["realm"]

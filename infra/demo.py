@@ -187,18 +187,13 @@ def rupiah(amount: Decimal) -> str:
 
 
 def _addresses(running: World, console: Console) -> None:
-    shown = Table("Siapa", "Masuk sebagai", "Alamat", title="Masuk tanpa sandi, untuk dicoba")
+    """Where to go, and as whom; nobody needs a password at the issuers for trying out."""
     for seed in (*REGENCIES, PROVINCE):
-        for person in running.issuers[seed.slug].people:
-            shown.add_row(
-                f"{person.name}\n[dim]{person.role}[/]",
-                person.username,
-                f"{running.base_url}/{seed.slug}/login",
-            )
-    console.print(shown)
-    for seed in (*REGENCIES, PROVINCE):
-        console.print(f"GraphQL {seed.name}: {running.base_url}/{seed.slug}/graphql")
-    console.print("Ctrl-C menghentikan semuanya.")
+        names = ", ".join(person.name for person in running.issuers[seed.slug].people)
+        console.print(f"\n[bold]{seed.name}[/]: {running.base_url}/{seed.slug}/", soft_wrap=True)
+        console.print(f"  GraphQL: {running.base_url}/{seed.slug}/graphql", soft_wrap=True)
+        console.print(f"  Masuk sebagai: {names}")
+    console.print("\nCtrl-C menghentikan semuanya.")
 
 
 def _move_live(running: World, travelling: list[Story]) -> None:
