@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import LiteralString
 from zoneinfo import available_timezones
 
 import psycopg
@@ -21,7 +22,7 @@ from tenants.catalogue import PROVINCE_SLUG, decrypt, encrypt
 from tenants.migrate import Schema, upgrade
 from tenants.problems import InvalidInput, UnknownTenant
 from tenants.realm import Issuer, RealmState, forget_engine
-from tenants.regions import shipped
+from tenants.regions import CODE, shipped
 from tenants.server import TEMPLATE, Names, admin, create_database, drop_database, names_of, run
 from tenants.settings import settings
 
@@ -105,7 +106,7 @@ def add_tenant(
 def _check(slug: str, code: str, zone: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9-]{1,30}", slug) or slug in RESERVED:
         raise InvalidInput("slug", "tidak dapat dipakai", "cannot be used")
-    if not re.fullmatch(r"\d{2}\.\d{2}", code):
+    if not CODE.fullmatch(code):
         raise InvalidInput("code", "bukan kode Kemendagri (64.72)", "is no Kemendagri code (64.72)")
     if zone not in available_timezones():
         raise InvalidInput("zone", "bukan zona waktu IANA", "is no IANA time zone")
@@ -180,10 +181,28 @@ def _end_copying(connection: psycopg.Connection, name: str) -> None:
         " WHERE subname = %s AND pid IS NOT NULL",
         [name],
     )
-    for slot, active_pid in connection.execute(
-        "SELECT slot_name, active_pid FROM pg_replication_slots JOIN pg_subscription"
-        " ON slot_name LIKE 'pg\\_' || pg_subscription.oid || '\\_sync\\_%%' WHERE subname = %s",
+    _end_slots(
+        connection,
+        "JOIN pg_subscription ON slot_name LIKE 'pg\\_' || pg_subscription.oid || '\\_sync\\_%%'"
+        " WHERE subname = %s",
         [name],
+    )
+
+
+def _drop_slot(slot: str) -> None:
+    with admin() as connection:
+        _end_slots(
+            connection,
+            "WHERE slot_name = %s OR slot_name LIKE 'pg\\_%%' AND NOT active AND database = %s",
+            [slot, slot],
+        )
+
+
+def _end_slots(connection: psycopg.Connection, which: LiteralString, parameters: list[str]) -> None:
+    """Drop replication slots with whoever still reads them; one that went by itself is fine."""
+    for slot, active_pid in connection.execute(
+        sql.SQL("SELECT slot_name, active_pid FROM pg_replication_slots ") + sql.SQL(which),
+        parameters,
     ).fetchall():
         if active_pid is not None:
             connection.execute("SELECT pg_terminate_backend(%s, 5000)", [active_pid])
@@ -192,18 +211,6 @@ def _end_copying(connection: psycopg.Connection, name: str) -> None:
             " WHERE slot_name = %s",
             [slot],
         )
-
-
-def _drop_slot(slot: str) -> None:
-    with admin() as connection:
-        for active_pid, name in connection.execute(
-            "SELECT active_pid, slot_name FROM pg_replication_slots"
-            " WHERE slot_name = %s OR slot_name LIKE 'pg\\_%%' AND NOT active AND database = %s",
-            [slot, slot],
-        ).fetchall():
-            if active_pid is not None:
-                connection.execute("SELECT pg_terminate_backend(%s, 5000)", [active_pid])
-            connection.execute("SELECT pg_drop_replication_slot(%s)", [name])
 
 
 def _forget_regency(code: str) -> None:

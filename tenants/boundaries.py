@@ -1,6 +1,5 @@
 """Boundary sets as a tenant's database keeps them: versions, each whole, the newest in force."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tenants.models import BoundaryRegion, BoundarySet
 from tenants.problems import UnknownRegion
-from tenants.regions import RegionSet
+from tenants.regions import CODE, RegionSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def load(session: Session, version: int) -> Boundaries:
 def zones(session: Session, codes: set[str]) -> Mapping[str, str]:
     """The IANA zone of each region code; raises `UnknownRegion` for the first that is unknown."""
     for code in sorted(codes):
-        if not re.fullmatch(r"[0-9]{2}\.[0-9]{2}", code):
+        if not CODE.fullmatch(code):
             raise UnknownRegion(code[:20])
     rows = session.execute(
         select(BoundaryRegion.code, BoundaryRegion.zone).where(

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tenants.access import Viewer, members, viewer_of
 from tenants.models import LoginSession, Member, Office, OfficeKind, Role
+from tenants.plans import text_of
 from tenants.problems import InvalidInput, NotAllowed, NotFound, NotSignedIn
 
 SESSION_LASTS: Final = timedelta(hours=12)
@@ -46,7 +47,7 @@ def parse_nip(text: str, *, today: date) -> str:
 def add_office(
     session: Session, name: str, kind: OfficeKind, parent_id: UUID | None = None
 ) -> Office:
-    office = Office(name=_filled("name", name), kind=kind, parent_id=parent_id)
+    office = Office(name=text_of("name", name), kind=kind, parent_id=parent_id)
     session.add(office)
     session.flush()
     return office
@@ -86,7 +87,7 @@ def add_member(session: Session, invitation: Invitation, *, today: date) -> Memb
     """Add a member without asking who wants it: for `invite` and the `jejak` command."""
     nip = parse_nip(invitation.nip, today=today) if invitation.nip else None
     position, invited_as = (
-        None if text is None else _filled(field, text)
+        None if text is None else text_of(field, text)
         for field, text in (
             ("position", invitation.position),
             ("invitedAs", invitation.invited_as),
@@ -95,7 +96,7 @@ def add_member(session: Session, invitation: Invitation, *, today: date) -> Memb
     if invitation.office_id and session.get(Office, invitation.office_id) is None:
         raise NotFound("Perangkat daerah")
     member = Member(
-        name=_filled("name", invitation.name),
+        name=text_of("name", invitation.name),
         nip=nip,
         position=position,
         office_id=invitation.office_id,
@@ -110,13 +111,6 @@ def add_member(session: Session, invitation: Invitation, *, today: date) -> Memb
         field = "nip" if "member_nip_key" in str(error.orig) else "invitedAs"
         raise InvalidInput(field, "sudah dipakai", "is taken") from None
     return member
-
-
-def _filled(field: str, text: str) -> str:
-    text = text.strip()
-    if not text or "\x00" in text or len(text) > 500:
-        raise InvalidInput(field, "harus 1-500 huruf", "must be 1 to 500 characters")
-    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ _ZONES = {
 }
 _ZONE_OF_PROVINCE = {str(province): zone for zone, those in _ZONES.items() for province in those}
 
+CODE = re.compile(r"[0-9]{2}\.[0-9]{2}")
+"""Kemendagri's form of the code of a kabupaten or kota: 64.72."""
+
 Position = Sequence[float]
 Arcs = Mapping[str, Sequence[Position]]
 

@@ -281,7 +281,7 @@ def _joined(parts: Sequence[tuple[bytes, Floats, list[float], list[float]]]) -> 
 def of_trip(session: Session, viewer: Viewer, trip_id: UUID, *, zone: str) -> Fixes | None:
     """A trip's fixes by time, for a viewer who may see positions; otherwise, or if none, None.
 
-    What came before the traveller declared an earlier return is evidence, but nobody's to see.
+    Fixes after a return that was declared only later stay evidence, but are nobody's to see.
     """
     trip = access.trip(session, viewer, trip_id)
     if not access.sees_track(viewer, trip.traveller_id):

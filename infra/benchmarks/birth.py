@@ -81,7 +81,7 @@ class _Births:
 
 
 def _await_province(slug: str) -> None:
-    """Until the province has copied its tables: before, PostgreSQL cannot drop a subscription."""
+    """Until the province has copied its tables, so that a drop interrupts no copying."""
     with admin(names_of(PROVINCE.slug).database) as connection:
 
         def ready() -> bool:
