@@ -62,7 +62,7 @@ class Case:
 
     @property
     def as_expected(self) -> bool:
-        kinds = tuple(deviation["kind"] for deviation in self.deviations)
+        kinds = tuple(sorted(deviation["kind"] for deviation in self.deviations))
         return (self.outcome, self.final, kinds) == (
             self.story.outcome,
             True,

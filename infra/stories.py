@@ -171,7 +171,7 @@ STORIES: Final = (
         transit=("64.71",),
         claim=3,
         outcome="DEVIATES",
-        deviations=("SHORT_STAY",),
+        deviations=("EARLY_RETURN", "SHORT_STAY"),
     ),
     Story(
         traveller=Traveller("samarinda", "dewi", "Dewi Anggraini", None),

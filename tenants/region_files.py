@@ -33,6 +33,7 @@ NAME_FIELDS = ("wadmkk", "nama_kab", "kabupaten", "nama", "name", "namobj")
 
 # 94°45'-141°05' E, 11°15' S-6°08' N: the country's extent as geography books give it.
 INDONESIA = shapely.box(94.75, -11.25, 141.0834, 6.1334)
+EARTH = shapely.box(-180, -90, 180, 90)
 
 _EQUAL_AREA = Transformer.from_crs("EPSG:4326", "EPSG:6933", always_xy=True)
 
@@ -113,48 +114,85 @@ def read_regions(
     name_field: str | None = None,
     layer: str | None = None,
 ) -> tuple[RegionSet, ImportReport]:
-    """Reads a boundary file in any CRS; RegionFileError when it cannot be trusted.
+    """Reads a boundary file as `load_regions` does, and examines what it holds.
 
-    Features with one code are united. Invalid geometry is repaired, keeping polygons only.
     Overlaps and gaps are reported and kept: official data is not ours to change, and a point in
-    an overlap is in both. Names missing from the file are taken from the shipped set, else the
-    code stands in. `tolerance_m` is what the supplier says of its borders.
+    an overlap is in both.
+    """
+    found, remarks, repairs = load_regions(
+        path,
+        source=source,
+        licence=licence,
+        dated=dated,
+        tolerance_m=tolerance_m,
+        code_field=code_field,
+        name_field=name_field,
+        layer=layer,
+    )
+    return found, ImportReport(
+        regions=len(found.regions),
+        remarks=remarks,
+        repairs=repairs,
+        overlaps=_overlaps(found.regions),
+        gaps_km2=_gaps_km2(found.regions),
+        elsewhere=_elsewhere(found.regions),
+    )
+
+
+def load_regions(
+    path: Path,
+    *,
+    source: str,
+    licence: str,
+    dated: date,
+    tolerance_m: float = 0.0,
+    code_field: str | None = None,
+    name_field: str | None = None,
+    layer: str | None = None,
+    anywhere: bool = False,
+) -> tuple[RegionSet, tuple[str, ...], tuple[Repair, ...]]:
+    """Reads a boundary file in any CRS: its regions, GDAL's remarks, and what was repaired.
+
+    RegionFileError when it cannot be trusted. Features with one code are united. Invalid geometry
+    is repaired, keeping polygons only. Names missing from the file are taken from the shipped set,
+    else the code stands in. `tolerance_m` is what the supplier says of its borders. `anywhere`
+    takes regions of any country, in UTC where the province of a code is none of Indonesia's.
     """
     fields, geometries, remarks = _read(path, layer)
     column = _column(fields, code_field, CODE_FIELDS)
     if column is None:
         raise RegionFileError(f"which column holds the codes? There are: {', '.join(fields)}")
     codes = [_code(value) for value in column]
+    zones = {code: _zone(code, anywhere=anywhere) for code in codes}
     names = _names(codes, _column(fields, name_field, NAME_FIELDS))
-    _check_extent(codes, geometries)
+    _check_extent(codes, geometries, anywhere=anywhere)
 
     regions: list[Region] = []
     repairs: list[Repair] = []
     for code in sorted(names):
         parts = [part for part, of in zip(geometries, codes, strict=True) if of == code]
         outline, repair = _repair(code, parts)
-        regions.append(Region(code, names[code], zone_of(code), outline))
+        regions.append(Region(code, names[code], zones[code], outline))
         repairs += [repair] if repair else []
 
     found = RegionSet(source, licence, dated, tolerance_m, False, tuple(regions))
-    report = ImportReport(
-        regions=len(regions),
-        remarks=remarks,
-        repairs=tuple(repairs),
-        overlaps=_overlaps(regions),
-        gaps_km2=_gaps_km2(regions),
-        elsewhere=_elsewhere(regions),
-    )
-    return found, report
+    return found, remarks, tuple(repairs)
 
 
 def _code(value: object) -> str:
     try:
-        code = normalise_code(value)
-        zone_of(code)
+        return normalise_code(value)
     except ValueError as error:
         raise RegionFileError(str(error)) from None
-    return code
+
+
+def _zone(code: str, *, anywhere: bool) -> str:
+    try:
+        return zone_of(code)
+    except ValueError as error:
+        if anywhere:
+            return "UTC"
+        raise RegionFileError(str(error)) from None
 
 
 def _read(path: Path, layer: str | None) -> tuple[Fields, list[Areal], tuple[str, ...]]:
@@ -234,15 +272,16 @@ def _names(codes: Sequence[str], column: Column | None) -> dict[str, str]:
     return names | dict(given)
 
 
-def _check_extent(codes: Sequence[str], geometries: Sequence[Areal]) -> None:
+def _check_extent(codes: Sequence[str], geometries: Sequence[Areal], *, anywhere: bool) -> None:
     named = np.array(codes)
     west, south, east, north = shapely.bounds(geometries).T
     # A ring that jumps from +180 to -180 is as wide as the world; a wider one is no longitude.
     over = (east - west > 180) | (west < -180) | (east > 180)
     if (crossing := over & (west >= -360) & (east <= 360)).any():
         raise MisplacedError("across the antimeridian", named[crossing])
-    if (outside := ~shapely.covers(INDONESIA, shapely.box(west, south, east, north))).any():
-        raise MisplacedError("outside Indonesia", named[outside])
+    where, extent = ("not on earth", EARTH) if anywhere else ("outside Indonesia", INDONESIA)
+    if (outside := ~shapely.covers(extent, shapely.box(west, south, east, north))).any():
+        raise MisplacedError(where, named[outside])
 
 
 def _repair(code: str, parts: Sequence[Areal]) -> tuple[MultiPolygon, Repair | None]:

@@ -236,7 +236,7 @@ def _points(ewkb: bytes) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """All that a trip's phone sent, chunk by chunk in order of arrival.
+    """What a trip's phone sent, chunk by chunk in order of arrival, up to `arrival`.
 
     `chunk` says for each fix which of `digests` it came with.
     """
@@ -244,16 +244,21 @@ class Track:
     fixes: Fixes
     chunk: NDArray[np.int32]
     digests: tuple[bytes, ...]
+    arrival: int
 
 
-def read(session: Session, trip_ids: Sequence[UUID]) -> dict[UUID, Track]:
-    """The tracks of these trips, those without any fix left out; access is the caller's matter."""
+def read(session: Session, trip_ids: Sequence[UUID], *, after: int = 0) -> dict[UUID, Track]:
+    """The tracks of these trips, those without any fix left out; access is the caller's matter.
+
+    `after`: only what arrived after that arrival.
+    """
     rows = session.execute(
         text(
-            "SELECT trip_id, digest, ST_AsEWKB(path, 'NDR') AS path, accuracy, speed"
-            " FROM track_chunk WHERE trip_id = ANY(:ids) ORDER BY trip_id, arrival"
+            "SELECT trip_id, digest, ST_AsEWKB(path, 'NDR') AS path, accuracy, speed, arrival"
+            " FROM track_chunk WHERE trip_id = ANY(:ids) AND arrival > :after"
+            " ORDER BY trip_id, arrival"
         ),
-        {"ids": list(trip_ids)},
+        {"ids": list(trip_ids), "after": after},
     ).all()
     chunks: dict[UUID, list[tuple[bytes, Floats, list[float], list[float]]]] = {}
     for row in rows:
@@ -261,10 +266,11 @@ def read(session: Session, trip_ids: Sequence[UUID]) -> dict[UUID, Track]:
         chunks.setdefault(row.trip_id, []).append(
             (bytes(row.digest), path, row.accuracy, row.speed)
         )
-    return {trip_id: _joined(parts) for trip_id, parts in chunks.items()}
+    last = {row.trip_id: row.arrival for row in rows}
+    return {trip_id: _joined(parts, last[trip_id]) for trip_id, parts in chunks.items()}
 
 
-def _joined(parts: Sequence[tuple[bytes, Floats, list[float], list[float]]]) -> Track:
+def _joined(parts: Sequence[tuple[bytes, Floats, list[float], list[float]]], arrival: int) -> Track:
     path = np.concatenate([part[1] for part in parts])
     fixes = Fixes(
         time=path[:, 2].copy(),
@@ -275,7 +281,7 @@ def _joined(parts: Sequence[tuple[bytes, Floats, list[float], list[float]]]) -> 
     )
     lengths = [len(part[1]) for part in parts]
     chunk = np.repeat(np.arange(len(parts), dtype=np.int32), lengths)
-    return Track(fixes, chunk, tuple(part[0] for part in parts))
+    return Track(fixes, chunk, tuple(part[0] for part in parts), arrival)
 
 
 def of_trip(session: Session, viewer: Viewer, trip_id: UUID, *, zone: str) -> Fixes | None:

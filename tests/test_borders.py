@@ -27,7 +27,7 @@ from tests.tracks import (
     walk,
 )
 from workers.case import DayState, DeviationKind, Fixes
-from workers.track import RegionIndex, held
+from workers.track import RegionIndex
 
 
 def test_off_the_shore_of_home_is_home_unless_the_trip_goes_beyond_the_map():
@@ -145,8 +145,3 @@ def test_labels_know_what_a_fix_may_lie_in():
     may = [{c for c, m in zip(labels.codes, row, strict=True) if m} for row in labels.may]
     assert may == [{HOME}, {CITY, NEXT}, {HOME, CITY}, {None}, {None, NEXT}]
     assert SQUARES.names[NEXT] == "Kabupaten Paser"
-
-
-def test_a_fix_stays_held_while_it_may():
-    may = np.array([[1, 0], [1, 1], [1, 1], [0, 1], [1, 1]], dtype=np.bool_)
-    assert held(np.array([0, 1, 1, 1, 0]), may).tolist() == [0, 0, 0, 1, 1]

@@ -13,6 +13,7 @@ from graphql import build_schema, parse, validate
 from graphql_api.schema import schema
 from infra.world import World
 from tenants.regions import shipped
+from workers.plan_files import read_plan
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -42,9 +43,10 @@ def test_its_commands_run_as_written(world: World, tmp_path: Path) -> None:
         ],
     }
     (tmp_path / "batas.geojson").write_text(json.dumps(outlines))
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    for folder in (".venv", "infra"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     run = [line for line in commands() if not line.startswith(ELSEWHERE)]
-    assert len(run) == 9
+    assert len(run) == 11
     for line in run:
         ran = subprocess.run(
             line,
@@ -68,6 +70,13 @@ def test_every_other_command_exists() -> None:
 @pytest.mark.parametrize("document", blocks("graphql"))
 def test_its_documents_fit_the_schema(document: str) -> None:
     assert validate(build_schema(schema.as_str()), parse(document)) == []
+
+
+def test_its_plan_can_be_read(tmp_path: Path) -> None:
+    (example,) = blocks("json")
+    file = tmp_path / "plan.json"
+    file.write_text(example)
+    assert read_plan(file).plan.home == "64.72"
 
 
 def test_its_links_lead_somewhere() -> None:

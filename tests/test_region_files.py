@@ -12,7 +12,13 @@ import shapely
 from shapely import MultiPoint, MultiPolygon, Polygon, box
 from test_regions import NAMES, REFERENCE, needs_reference, outlines, project
 
-from tenants.region_files import ImportReport, MisplacedError, RegionFileError, read_regions
+from tenants.region_files import (
+    ImportReport,
+    MisplacedError,
+    RegionFileError,
+    load_regions,
+    read_regions,
+)
 from tenants.regions import RegionSet, shipped
 
 SQUARE = box(117.0, -0.6, 117.2, -0.4)
@@ -338,3 +344,31 @@ def test_refuses_what_lies_outside_indonesia(tmp_path, outline):
     with pytest.raises(MisplacedError, match=r"outside Indonesia: 94\.71") as refused:
         read(path)
     assert refused.value.codes == ("94.71",)
+
+
+def load_anywhere(path: Path) -> RegionSet:
+    return load_regions(path, source="", licence="", dated=date(2026, 1, 2), anywhere=True)[0]
+
+
+def test_regions_of_other_countries_are_read_when_asked_for(tmp_path):
+    path = write(tmp_path / "a.gpkg", [SQUARE, box(12, 41, 13, 42)], kode=["64.72", "01.01"])
+    assert [(r.code, r.name, r.zone) for r in load_anywhere(path).regions] == [
+        ("01.01", "01.01", "UTC"),
+        ("64.72", "Kota Samarinda", "Asia/Makassar"),
+    ]
+    with pytest.raises(RegionFileError, match="there is no province 01"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("outline", "where"),
+    [
+        (box(179.9, -5, 180.1, -4), "across the antimeridian"),
+        (box(-179.9, -5, 179.9, -4), "across the antimeridian"),
+        (box(12, 89, 13, 91), "not on earth"),
+        (project(SQUARE, UTM_50S), "not on earth"),
+    ],
+)
+def test_anywhere_is_still_on_earth(tmp_path, outline, where):
+    with pytest.raises(MisplacedError, match=where):
+        load_anywhere(write(tmp_path / "a.gpkg", [outline]))

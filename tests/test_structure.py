@@ -79,8 +79,19 @@ def test_one_place_opens_transactions() -> None:
 
 def test_the_judge_is_pure() -> None:
     """No session, no clock, no settings, no logging."""
-    for name in ("case", "track", "observed", "rules", "judge"):
-        path = ROOT / "workers" / f"{name}.py"
+    names = (
+        "case",
+        "days",
+        "fold",
+        "itinerary",
+        "judge",
+        "likeness",
+        "observed",
+        "ruleset",
+        "track",
+    )
+    pure = [ROOT / "workers" / f"{name}.py" for name in names]
+    for path in (*pure, *modules("workers/rules")):
         assert set(imported(path)).isdisjoint({"sqlalchemy", "os", "time", "logging", "redis"})
         assert "now(" not in path.read_text(), path
 

@@ -21,9 +21,11 @@ from sqlalchemy import func, select, text
 
 from infra.world import World
 from tenants import catalogue
+from tenants.boundaries import current_version
 from tenants.evidence import DeviationRecord, VerdictRecord
 from tenants.models import TripProgress
 from workers.evaluate import evaluate
+from workers.gather import Versions
 
 FINISH = """
 mutation ($id: UUID!, $at: DateTime!, $days: Int!) {
@@ -157,8 +159,11 @@ def test_a_new_ruleset_makes_another_verdict_and_keeps_the_old(world: World, peo
             {"parameters": '{"min_coverage": 1.0}'},
         )
         session.get_one(TripProgress, UUID(trip)).arrived += 1
+        boundary_set = current_version(session)
     try:
         evaluate(tenant, UUID(trip), now=datetime.now(UTC))
+        assert verdict(people.as_("inspektur"), trip)["verdict"]["outcome"] == "CONFORMS"  # closed
+        evaluate(tenant, UUID(trip), now=datetime.now(UTC), by=Versions(2, boundary_set))
         with tenant.session(readonly=True) as session:
             kept = session.scalars(
                 select(VerdictRecord)

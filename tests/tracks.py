@@ -10,16 +10,19 @@ from shapely import box
 from workers.case import (
     Claim,
     DayState,
+    Deviation,
     DeviationKind,
+    Dossier,
     Fixes,
     LawfulPlace,
     Outcome,
     Plan,
     PlannedLeg,
-    Ruleset,
+    Severity,
     Verdict,
 )
 from workers.judge import judge
+from workers.ruleset import Ruleset
 from workers.track import RegionIndex
 
 HOME, CITY, NEXT, BIG, FAR, ISLE = "64.72", "64.71", "64.01", "64.02", "64.03", "31.71"
@@ -75,6 +78,8 @@ def walk(
         lon=np.interp(t, hours, [lon for lon, _ in places]),
         lat=np.interp(t, hours, [lat for _, lat in places]),
         accuracy=np.full(n, accuracy, dtype=np.float32),
+        mock=np.zeros(n, dtype=np.bool_),
+        battery=np.full(n, np.nan, dtype=np.float32),
         chunk=(np.arange(n) // chunk).astype(np.int32),
         digests=digests,
     )
@@ -83,7 +88,8 @@ def walk(
 def silence() -> Fixes:
     """A phone that was never heard of."""
     none = np.zeros(0)
-    return Fixes(none, none, none, none.astype(np.float32), none.astype(np.int32), ())
+    short = none.astype(np.float32)
+    return Fixes(none, none, none, short, none.astype(np.bool_), short, none.astype(np.int32), ())
 
 
 def moved(fixes: Fixes, change: Callable[[Fixes], None]) -> Fixes:
@@ -93,6 +99,8 @@ def moved(fixes: Fixes, change: Callable[[Fixes], None]) -> Fixes:
         fixes.lon.copy(),
         fixes.lat.copy(),
         fixes.accuracy.copy(),
+        fixes.mock.copy(),
+        fixes.battery.copy(),
         fixes.chunk.copy(),
         fixes.digests,
     )
@@ -137,19 +145,25 @@ def verdict(
     regions: RegionIndex = SQUARES,
 ) -> Verdict:
     """The verdict at an hour of the trip, by default long after it."""
-    return judge(plan, claimed, Ruleset(version=7), regions, fixes, as_of=at(hour))
+    dossier = Dossier(claim=claimed)
+    return judge(plan, dossier, Ruleset(version=7), regions, fixes, as_of=at(hour))
 
 
 IDLE = walk((0, OFFICE), (72, OFFICE))
 HONEST = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (58, HOTEL), (60, OFFICE), (72, OFFICE))
 
 
+def accusations(judged: Verdict) -> list[Deviation]:
+    """Its deviations but for notes."""
+    return [found for found in judged.deviations if found.severity is not Severity.NOTE]
+
+
 def conforms(judged: Verdict) -> bool:
-    return judged.outcome is Outcome.CONFORMS and judged.deviations == ()
+    return judged.outcome is Outcome.CONFORMS and accusations(judged) == []
 
 
 def unverifiable(judged: Verdict) -> bool:
-    return judged.outcome is Outcome.UNVERIFIABLE and judged.deviations == ()
+    return judged.outcome is Outcome.UNVERIFIABLE and accusations(judged) == []
 
 
 def states(judged: Verdict) -> list[DayState]:
@@ -157,5 +171,5 @@ def states(judged: Verdict) -> list[DayState]:
 
 
 def only_kind(judged: Verdict) -> DeviationKind:
-    (deviation,) = judged.deviations
+    (deviation,) = accusations(judged)
     return deviation.kind

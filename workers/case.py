@@ -22,19 +22,43 @@ class Outcome(StrEnum):
 
 
 class DeviationKind(StrEnum):
-    """The ways a track can contradict a plan or a claim."""
+    """The ways a trip can differ from its plan or its claim; workers/RULES.md explains each."""
 
     NEVER_LEFT = "NEVER_LEFT"
     WRONG_REGION = "WRONG_REGION"
+    LATE_START = "LATE_START"
+    EARLY_RETURN = "EARLY_RETURN"
     SHORT_STAY = "SHORT_STAY"
+    OVERLAP = "OVERLAP"
+    GROUP_HEADCOUNT = "GROUP_HEADCOUNT"
+    LODGING_MISMATCH = "LODGING_MISMATCH"
+    FLIGHT_MISMATCH = "FLIGHT_MISMATCH"
+    MOCK_FLAG = "MOCK_FLAG"
+    IMPOSSIBLE_MOVEMENT = "IMPOSSIBLE_MOVEMENT"
+    FROZEN_POSITION = "FROZEN_POSITION"
+    COPIED_TRACK = "COPIED_TRACK"
+    CARRIED_PHONE = "CARRIED_PHONE"
+    ATTENDANCE_CONFLICT = "ATTENDANCE_CONFLICT"
+    LOW_COVERAGE = "LOW_COVERAGE"
+    REPORT_LATE = "REPORT_LATE"
 
 
 class Severity(StrEnum):
-    """How much of the trip a deviation touches."""
+    """How much of the trip a deviation touches. A NOTE informs and leaves the outcome alone."""
 
+    NOTE = "NOTE"
     LOW = "LOW"
     MEDIUM = "MEDIUM"
     HIGH = "HIGH"
+
+
+class SilenceReason(StrEnum):
+    """Why a phone was silent, where it says so."""
+
+    NO_POWER = "NO_POWER"
+    NO_PERMISSION = "NO_PERMISSION"
+    NO_NETWORK = "NO_NETWORK"
+    UNKNOWN = "UNKNOWN"
 
 
 class DayState(StrEnum):
@@ -45,15 +69,27 @@ class DayState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place in degrees, EPSG:4326."""
+
+    lon: float
+    lat: float
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedLeg:
-    """One destination of the assignment letter (*surat tugas*); dates in `zone`, an IANA name."""
+    """One destination of the assignment letter (*surat tugas*); dates in `zone`, an IANA name.
+
+    `lodging` is where the traveller declared to spend the nights.
+    """
 
     position: int
     region: str
     zone: str
     arrive_on: date
     depart_on: date
+    lodging: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +99,17 @@ class LawfulPlace:
     region: str
     from_on: date
     until_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A flight of the plan, between two airports."""
+
+    number: str
+    origin: Position
+    destination: Position
+    departs_at: datetime
+    arrives_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +126,7 @@ class Plan:
     legs: tuple[PlannedLeg, ...]
     lawful_places: tuple[LawfulPlace, ...] = ()
     transit: frozenset[str] = frozenset()
+    flights: tuple[Flight, ...] = ()
     finished_at: datetime | None = None
 
 
@@ -91,76 +139,83 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruleset:
-    """The parameters of the evaluation, in metres, seconds and shares of 1.
+class Assignment:
+    """Another assignment of the same person: its letter, its office, the days claimed for it."""
 
-    Defaults lean to the traveller: what they leave open ends as UNVERIFIABLE, not as DEVIATES.
+    number: str
+    office: str
+    starts_on: date
+    ends_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """A presence at the home office by attendance data (*presensi*); an instant when both equal."""
+
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """Somebody else under the same letter, and when he was seen at the destinations, if ever."""
+
+    traveller: str
+    seen: tuple["Stay", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Another trip whose track repeats this one's.
+
+    `shared` is the share of this track's moving parts found there, `shift_seconds` how much later
+    this one is, `first` whether this one had arrived before the other.
     """
 
-    version: int
+    traveller: str
+    letter: str
+    shared: float
+    shift_seconds: float
+    first: bool
 
-    visit_fixes: int = 3
-    """Fixes that make a presence. One or two are how outliers look."""
-    visit_seconds: float = 900
-    """Time a presence lasts at least. Shorter ones merge into what surrounds them."""
 
-    accuracy_limit_m: float = 5_000
-    """Worse fixes are ignored: cell towers, 17 km have been seen."""
-    accuracy_floor_m: float = 250
-    """No fix is believed to be better: a phone claiming 1.9 m was 200 m off."""
-    accuracy_unknown_m: float = 1_000
-    """Assumed when the phone does not say."""
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Another traveller's phone that was near this one: both heard for `seconds`, over `nights`.
 
-    outlier_mps: float = 70
-    """Speed in and out of an excursion nobody makes by road: 250 km/h."""
-    outlier_m: float = 2_000
-    """Excursions shorter than this are jitter, which tolerance already absorbs."""
-    outlier_fixes: int = 3
-    """Fixes an excursion has at most to be taken for an error."""
-    outlier_seconds: float = 1_800
-    """Time between the fixes around it at most: a flight out and back takes longer."""
+    `apart_m` is the distance that is exceeded in one moment of a hundred.
+    """
 
-    gap_seconds: float = 3_600
-    """Silence that is unknown time. Sleeping phones report every 30 to 60 minutes."""
-    still_m: float = 1_000
-    """A phone that wakes this near to where it fell silent is taken to have stood still."""
-    still_seconds: float = 14 * 3_600
-    """Longest such silence that is known time: evening to morning, as Traccar clients do."""
+    traveller: str
+    seconds: float
+    nights: int
+    apart_m: float
 
-    waking_from_hour: int = 6
-    """Local hour from which silence counts: phones sleep at night."""
-    waking_until_hour: int = 22
-    """Local hour until which it does, at most 23."""
-    home_share: float = 0.6
-    """Share of the waking hours that must be known, all at home, for a day to be HOME."""
-    home_silence_seconds: float = 4 * 3_600
-    """A longer silence in waking hours could hide a trip to the neighbour: the day is UNKNOWN."""
 
-    arrival_grace_seconds: float = 12 * 3_600
-    """After the planned day of arrival, before a live verdict holds lateness against anyone."""
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A silence the phone itself explained."""
 
-    dwell_window_seconds: float = 7_200
-    """Stops shorter than this are part of the drive."""
-    dwell_m: float = 10_000
-    """Dwelling is being this near again after the window: 5 km/h, slower than a river boat."""
-    wrong_seconds: float = 3 * 3_600
-    """Dwelling in a wrong region that deviates when the destination was never reached."""
-    transit_seconds: float = 6 * 3_600
-    """The same when it was reached: a change of planes, an errand, an afternoon's excursion."""
-    rest_seconds: float = 14 * 3_600
-    """Dwelling per journey allowed on the way: one night's rest and the stops of a long road."""
-    detour: float = 1.75
-    """On the way is what makes the journey this many times longer at most: to Berau by air, 1.6."""
-    offshore_m: float = 100_000
-    """Outside every outline is a wrong place only so far from all right ones: maps lack islands."""
+    started_at: datetime
+    ended_at: datetime
+    reason: SilenceReason
 
-    medium_seconds: float = 12 * 3_600
-    """Dwelling in a wrong region that is of MEDIUM severity: half a day."""
-    high_seconds: float = 24 * 3_600
-    """The same for HIGH: a day."""
 
-    min_coverage: float = 0.5
-    """Known share of the trip without which nothing conforms."""
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """*Berkas*: what is on record about a trip besides its plan and its track.
+
+    `reported_on` is the local date on which the report (*laporan*) was filed.
+    """
+
+    claim: Claim | None = None
+    reported_on: date | None = None
+    assignments: tuple[Assignment, ...] = ()
+    attendance: tuple[Attendance, ...] = ()
+    companions: tuple[Companion, ...] = ()
+    likenesses: tuple[Likeness, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    silences: tuple[Silence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,15 +223,31 @@ class Fixes:
     """A track as gathered, in any order, with duplicates; all arrays of one length n.
 
     time: float64 epoch s; lon, lat: float64 degrees; accuracy: float32 m, NaN when unknown;
-    chunk: int32, index into `digests`, the chunk each fix came in.
+    mock: bool, the phone called the position simulated; battery: float32, charge from 0 to 1, NaN
+    when unknown; chunk: int32, index into `digests`, the chunk each fix came in.
     """
 
     time: NDArray[np.float64]
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     accuracy: NDArray[np.float32]
+    mock: NDArray[np.bool_]
+    battery: NDArray[np.float32]
     chunk: NDArray[np.int32]
     digests: tuple[bytes, ...]
+
+    def only(self, which: NDArray[np.bool_]) -> "Fixes":
+        """Those of the fixes that are marked."""
+        return Fixes(
+            self.time[which],
+            self.lon[which],
+            self.lat[which],
+            self.accuracy[which],
+            self.mock[which],
+            self.battery[which],
+            self.chunk[which],
+            self.digests,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +262,11 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Time of which the track says nothing."""
+    """Time of which the track says nothing, and why, where the phone says so."""
 
     started_at: datetime
     ended_at: datetime
+    reason: SilenceReason = SilenceReason.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,165 +1,40 @@
 """A trip's evaluation: gather (SQL), judge (pure), record (SQL)."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from threading import Lock
 from typing import Any, Final
 from uuid import UUID
 
-import numpy as np
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
-from tenants import boundaries, rates, tracks, trips
 from tenants.evidence import DeviationRecord, DeviationState, VerdictRecord
-from tenants.models import RulesetVersion, Trip, TripProgress, TripState
+from tenants.models import TripProgress
 from tenants.realm import Tenant
-from workers.case import Claim, Deviation, Fixes, LawfulPlace, Plan, PlannedLeg, Ruleset, Verdict
-from workers.judge import judge
-from workers.track import RegionIndex
+from workers.case import Deviation, Verdict
+from workers.gather import Case, Versions, gather
 
 LOOK_AGAIN: Final = timedelta(hours=1)
-NO_FLOATS: Final = np.empty(0, dtype=np.float64)
 
 
-def evaluate(tenant: Tenant, trip_id: UUID, *, now: datetime) -> tuple[UUID, ...]:
+def evaluate(
+    tenant: Tenant, trip_id: UUID, *, now: datetime, by: Versions | None = None
+) -> tuple[UUID, ...]:
     """Bring a trip's verdict up to date; returns the deviations that were not there before.
 
     May run any number of times, at once too: what is already judged is not judged again, and the
-    verdict over less evidence never replaces the one over more.
+    verdict over less evidence never replaces the one over more. `by` asks for other versions of
+    rules and boundaries than those the trip stands under.
     """
     with tenant.session(readonly=True) as session:
-        case = gather(session, tenant, trip_id, now=now)
+        case = gather(session, tenant, trip_id, now=now, by=by)
     if case is None:
         return ()
     verdict = case.judged(now)
     with tenant.session(readonly=False) as session:
         return record(session, case, verdict, now=now)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """All that a verdict depends on, read at one time; `watermark` says how much had arrived."""
-
-    trip_id: UUID
-    watermark: int
-    cancelled: bool
-    window_end: datetime
-    plan: Plan
-    claim: Claim | None
-    ruleset: Ruleset
-    boundary_set: int
-    regions: RegionIndex
-    fixes: Fixes
-
-    def judged(self, now: datetime) -> Verdict | None:
-        if self.cancelled:
-            return None
-        return judge(self.plan, self.claim, self.ruleset, self.regions, self.fixes, as_of=now)
-
-
-def gather(session: Session, tenant: Tenant, trip_id: UUID, *, now: datetime) -> Case | None:
-    """What a verdict on the trip needs; None when there is no such trip or nothing is due."""
-    progress = session.get(TripProgress, trip_id)
-    if progress is None or not (
-        progress.arrived != progress.evaluated
-        or (progress.due_at is not None and progress.due_at <= now)
-    ):
-        return None
-    trip = session.get_one(
-        Trip, trip_id, options=[selectinload(Trip.legs), selectinload(Trip.lawful_places)]
-    )
-    version = boundaries.current_version(session)
-    return Case(
-        trip_id=trip_id,
-        watermark=progress.arrived,
-        cancelled=trip.state is TripState.CANCELLED,
-        window_end=trips.window_end(trip, tenant.zone),
-        plan=_plan(trip, tenant),
-        claim=_claim(session, trip),
-        ruleset=_ruleset(session, now),
-        boundary_set=version,
-        regions=_indexes.get(session, tenant, version),
-        fixes=_fixes(session, trip_id),
-    )
-
-
-def _plan(trip: Trip, tenant: Tenant) -> Plan:
-    return Plan(
-        home=tenant.code,
-        home_zone=tenant.zone,
-        starts_on=trip.starts_on,
-        ends_on=trip.ends_on,
-        legs=tuple(
-            PlannedLeg(leg.position, leg.region_code, leg.zone, leg.arrive_on, leg.depart_on)
-            for leg in trip.legs
-        ),
-        lawful_places=tuple(
-            LawfulPlace(place.region_code, place.from_on, place.until_on)
-            for place in trip.lawful_places
-        ),
-        transit=frozenset(trip.transit),
-        finished_at=trip.finished_at,
-    )
-
-
-def _claim(session: Session, trip: Trip) -> Claim | None:
-    """The claim, with the daily allowance of the first destination's province on the first day."""
-    if trip.claimed_days is None:
-        return None
-    allowance = rates.in_force(session, trip.legs[0].region_code[:2], trip.starts_on)
-    return Claim(trip.claimed_days, allowance)
-
-
-def _ruleset(session: Session, now: datetime) -> Ruleset:
-    row = session.scalar(
-        select(RulesetVersion)
-        .where(RulesetVersion.valid_from <= now)
-        .order_by(RulesetVersion.valid_from.desc(), RulesetVersion.version.desc())
-        .limit(1)
-    )
-    assert row is not None, "a tenant is born with a ruleset"
-    return Ruleset(version=row.version, **row.parameters)
-
-
-def _fixes(session: Session, trip_id: UUID) -> Fixes:
-    track = tracks.read(session, [trip_id]).get(trip_id)
-    if track is None:
-        no_chunk = np.empty(0, dtype=np.int32)
-        return Fixes(NO_FLOATS, NO_FLOATS, NO_FLOATS, NO_FLOATS.astype(np.float32), no_chunk, ())
-    fixes = track.fixes
-    accuracy = fixes.accuracy.astype(np.float32)
-    return Fixes(fixes.time, fixes.lon, fixes.lat, accuracy, track.chunk, track.digests)
-
-
-class _RegionIndexes:
-    """The indexes used most recently: making one takes longer than a verdict."""
-
-    CAPACITY: Final = 32
-
-    def __init__(self) -> None:
-        self._indexes: OrderedDict[tuple[str, int], RegionIndex] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, session: Session, tenant: Tenant, version: int) -> RegionIndex:
-        key = (tenant.dsn, version)
-        with self._lock:
-            if key in self._indexes:
-                self._indexes.move_to_end(key)
-                return self._indexes[key]
-        loaded = boundaries.load(session, version)
-        index = RegionIndex(loaded.regions, loaded.tolerance_m)
-        with self._lock:
-            self._indexes[key] = index
-            if len(self._indexes) > self.CAPACITY:
-                self._indexes.popitem(last=False)
-        return index
-
-
-_indexes = _RegionIndexes()
 
 
 def record(
@@ -217,7 +92,7 @@ def _current(
         outcome=verdict.outcome,
         final=verdict.final,
         ruleset=verdict.ruleset,
-        boundary_set=case.boundary_set,
+        boundary_set=case.versions.boundary_set,
         **refreshed,
     )
     session.add(current)
@@ -238,7 +113,7 @@ def _same_finding(case: Case, verdict: Verdict, before: VerdictRecord) -> bool:
         verdict.outcome,
         verdict.final,
         verdict.ruleset,
-        case.boundary_set,
+        case.versions.boundary_set,
         says,
     )
 

@@ -1,314 +1,366 @@
 """What a track shows of a trip: the facts the rules look at, each with its doubt kept."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
-from workers.case import Claim, Day, DayState, Fixes, Plan, PlannedLeg, Ruleset, Stay
-from workers.track import (
-    OUTSIDE,
-    Bools,
-    Ints,
-    Labels,
-    RegionIndex,
-    Track,
-    clean,
-    dwelling,
-    held,
-    overlap,
-    stays,
-    visits,
-)
+from workers.case import Day, DayState, Dossier, Gap, Plan, SilenceReason, Stay
+from workers.days import Cover, cover_of, day_states
+from workers.fold import Label, Rows, State
+from workers.itinerary import Itinerary, Span, moment
+from workers.ruleset import Ruleset
+from workers.track import Bools, Floats, Ints, distance
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A day of the trip: from midnight to midnight in the zone planned for it, epoch s.
-
-    The first begins and the last ends with the window, in the home zone, so that days tile it.
-    `wakes`, `sleeps`: its waking hours within the window. `planned`: the regions of its legs.
-    `right`: where one may be. `open`: it lies in the window but has not ended yet.
-    """
-
-    date: date
-    start: float
-    end: float
-    wakes: float
-    sleeps: float
-    planned: tuple[str, ...]
-    right: frozenset[str]
-    open: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trip:
-    """A plan at a moment: its window from start to end and how far it has run, epoch s."""
-
-    plan: Plan
-    rules: Ruleset
-    regions: RegionIndex
-    legs: tuple[PlannedLeg, ...]
-    start: float
-    end: float
-    until: float
-    spans: tuple[Span, ...]
-
-    @property
-    def final(self) -> bool:
-        """Whether the trip's time is over."""
-        return self.until >= self.end
-
-    def deadline(self, leg: PlannedLeg) -> float:
-        """Until when a traveller may still be on the way to a leg, epoch s."""
-        arrived = midnight(leg.arrive_on + timedelta(days=1), leg.zone)
-        return arrived + self.rules.arrival_grace_seconds
-
-    def testable(self, span: Span) -> bool:
-        """Whether a day spent at home says anything: not when home is a right place to be."""
-        excused = self.plan.home in span.planned or any(
-            place.region == self.plan.home and place.from_on <= span.date <= place.until_on
-            for place in self.plan.lawful_places
-        )
-        return span.sleeps > span.wakes and not excused
+EMPTY_BATTERY = 0.05
+MOST_EVIDENCE = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observed:
-    """All that a rule may look at; arrays run over the n fixes of the track.
+    """All that a rule may look at; arrays run over the n spells of the track.
 
-    column: intp, the label each fix is held in. home: certainly there. maybe_away: in a presence
-    perhaps outside home. right: perhaps where the plan allows it that day. present: per leg, in a
-    presence there that is not perhaps at home. dwelling: bool (n - 1,), intervals spent near one
-    place. day: intp, index into `days` and the trip's spans.
+    until, as_of: how far the trip has run, and the hour it is judged at, epoch s. region: the
+    region each spell is held in. home: certainly there. maybe_away: in a presence perhaps outside
+    home. right: perhaps where the plan allows it that day. present: per leg, in a presence there
+    that is not perhaps at home. dwelling: near one place. known, still: bool (n + 1,), the
+    intervals before each spell and after the last: those not unknown, and of the silences those
+    that end near where they began. cover: known time. days: those begun so far; spans: their
+    times.
     """
 
-    trip: Trip
-    claim: Claim | None
-    track: Track
-    labels: Labels
-    column: Ints
+    itinerary: Itinerary
+    dossier: Dossier
+    until: float
+    as_of: float
+    spells: Rows
+    sightings: Rows
+    digests: tuple[bytes, ...]
+    region: NDArray[np.object_]
     home: Bools
     maybe_away: Bools
     right: Bools
     present: tuple[Bools, ...]
     dwelling: Bools
-    day: Ints
+    known: Bools
+    still: Bools
+    cover: Cover
+    spans: tuple[Span, ...]
     days: tuple[Day, ...]
     stays: tuple[Stay, ...]
+    gaps: tuple[Gap, ...]
+
+    @property
+    def plan(self) -> Plan:
+        """The plan judged."""
+        return self.itinerary.plan
+
+    @property
+    def rules(self) -> Ruleset:
+        """The parameters judged by."""
+        return self.itinerary.rules
+
+    @property
+    def final(self) -> bool:
+        """Whether the trip's time is over."""
+        return self.until >= self.itinerary.end
 
     @property
     def coverage(self) -> float:
         """Known share of the trip so far, 0 to 1."""
-        return self.track.coverage(self.trip.start, self.trip.until)
+        return self.cover.share(self.itinerary.start, self.until)
 
     def count(self, state: DayState) -> int:
         """Days of one state."""
         return sum(day.state is state for day in self.days)
 
+    def idle(self, span: Span, day: Day) -> bool:
+        """Whether a day that has ended was spent at home though it should not have been."""
+        return span.testable and span.end <= self.until and day.state is DayState.HOME
 
-def trip(plan: Plan, rules: Ruleset, regions: RegionIndex, as_of: datetime) -> Trip:
-    """The window of a plan, cut where the traveller finished, as far as it has run at `as_of`."""
-    legs = tuple(sorted(plan.legs, key=lambda leg: leg.position))
-    start = midnight(plan.starts_on, plan.home_zone)
-    end = midnight(plan.ends_on + timedelta(days=1), plan.home_zone)
-    if plan.finished_at:
-        end = max(start, min(end, plan.finished_at.timestamp()))
-    until = max(start, min(end, as_of.timestamp()))
-    spans = tuple(_spans(plan, legs, rules, start=start, end=end, until=until))
-    return Trip(plan, rules, regions, legs, start, end, until, spans)
+    def name(self, code: str | None) -> str:
+        """A region as people call it."""
+        return self.itinerary.regions.names.get(code, code) if code else "luar peta wilayah"
+
+    def evidence(self, spells: Bools | Ints) -> tuple[bytes, ...]:
+        """Digests of the uploads that hold what these spells are made of, sorted.
+
+        Of more than 500 sightings, as many spread evenly among them: the times name the rest.
+        """
+        chosen = np.zeros(len(self.spells), dtype=np.bool_)
+        chosen[spells] = True
+        if not chosen.any():
+            return ()
+        start = self.sightings["start"]
+        spell = np.searchsorted(self.spells["start"], start, side="right") - 1
+        proof = np.flatnonzero(chosen[spell] & (start <= self.spells["end"][spell]) & (spell >= 0))
+        if len(proof) > MOST_EVIDENCE:
+            proof = proof[np.linspace(0, len(proof) - 1, MOST_EVIDENCE).astype(np.intp)]
+        chunks = np.unique(self.sightings["chunk"][proof]).tolist()
+        return tuple(sorted({self.digests[i] for i in chunks}))
 
 
-def observe(trip: Trip, claim: Claim | None, fixes: Fixes) -> Observed:
-    """Reads a track against a trip."""
-    rules, regions, home = trip.rules, trip.regions, trip.plan.home
-    track = clean(fixes, trip.start, trip.until, regions=regions, rules=rules)
-    labels = regions.label(track.at, track.reach)
-    starts = [span.start for span in trip.spans]
-    day = np.searchsorted(starts, track.time, side="right") - 1
-    allowed = labels.may & _allowed(trip, labels)[day]
-    holding = np.where(allowed.any(axis=1, keepdims=True), allowed, labels.may)
-    column = held(_resolved(trip, labels, allowed), holding)
-    whereabouts = stays(track, column, labels, rules)
-    maybe_home = _perhaps(home, labels, regions)
-    certain = _certainly(home, trip, labels)
-    away = _presence(~maybe_home, track, rules)
-    maybe_away = _presence(~certain, track, rules)
+def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Observed:
+    """Reads a folded track against its plan, as far as the trip has run."""
+    trip, spells = state.itinerary, state.spells
+    rules, home = trip.rules, trip.plan.home
+    start, end = spells["start"], spells["end"]
+    labels = _Labels(state)
+    allowed = _allowed(trip, spells, labels)
+    region = _regions(trip, spells, labels)
+    edges = np.concatenate(([trip.start], np.column_stack((start, end)).ravel(), [until]))
+    silence = edges[1::2] - edges[::2]
+    still = silence > rules.gap_seconds
+    still[1:-1] &= distance(spells["first"][1:], spells["last"][:-1]) <= rules.still_m
+    still[[0, -1]] = False
+    known = (silence <= rules.gap_seconds) | (still & (silence <= rules.still_seconds))
+    if not len(spells):
+        known[:] = False
+    dwelling = spells["dwelling"] | (still & known)[:-1] | (still & known)[1:]
+    cover = cover_of(edges, np.ones(len(spells), dtype=np.bool_), known)
+    maybe_home = labels.where(lambda label: _perhaps(home, label, trip))
+    certain = labels.where(lambda label: _certainly(home, label, trip))
+    away, maybe_away = _presence(~maybe_home, spells, rules), _presence(~certain, spells, rules)
+    spans = tuple(span for span in trip.spans if span.start < until)
+    stays = _stays(spells, region, np.cumsum(~known[:-1]), rules)
+    states = day_states(
+        trip, spans, spells, edges, certain=certain, known=known, still=still,
+        away=away, maybe_away=maybe_away,
+    )  # fmt: skip
+    starts = np.array([span.start for span in spans])
+    seconds = cover.seconds(starts, np.minimum([span.end for span in spans], until))
     return Observed(
-        trip=trip,
-        claim=claim,
-        track=track,
-        labels=labels,
-        column=column,
+        itinerary=trip,
+        dossier=dossier,
+        until=until,
+        as_of=as_of,
+        spells=spells,
+        sightings=state.sightings,
+        digests=state.digests,
+        region=region,
         home=certain,
         maybe_away=maybe_away,
-        right=allowed.any(axis=1) | _near_shore(trip, track, labels),
+        right=allowed | _near_shore(trip, spells, labels),
         present=tuple(
             _presence(
-                _perhaps(leg.region, labels, regions) & (~maybe_home | (leg.region == home)),
-                track,
+                labels.where(lambda label, code=leg.region: _perhaps(code, label, trip))  # type: ignore[misc]
+                & (~maybe_home | (leg.region == home)),
+                spells,
                 rules,
             )
             for leg in trip.legs
         ),
-        dwelling=dwelling(track, rules),
-        day=day,
+        dwelling=dwelling,
+        known=known,
+        still=still,
+        cover=cover,
+        spans=spans,
         days=tuple(
-            Day(
-                date=span.date,
-                planned=span.planned,
-                seen=_seen(span, whereabouts),
-                known_seconds=track.known_seconds(span.start, min(span.end, trip.until)),
-                state=_state(trip, span, track, certain, away[day == i], maybe_away[day == i]),
+            Day(span.date, span.planned, seen, float(known_seconds), state)
+            for span, seen, known_seconds, state in zip(
+                spans, _seen(spans, stays), seconds, states, strict=True
             )
-            for i, span in enumerate(trip.spans)
         ),
-        stays=whereabouts,
+        stays=stays,
+        gaps=_gaps(spells, edges, known, dossier),
     )
 
 
-def midnight(day: date, zone: str, hour: int = 0) -> float:
-    """When a date begins in a zone, or an hour of it, epoch s."""
-    return datetime.combine(day, time(hour), ZoneInfo(zone)).timestamp()
+class _Labels:
+    """The labels of a track's spells, looked at once each."""
+
+    def __init__(self, state: State) -> None:
+        self.labels = state.labels
+        self.number = state.spells["label"]
+
+    def where(self, holds: Callable[[Label], bool]) -> Bools:
+        """Which spells have a label of this kind."""
+        table = np.array([holds(label) for label in self.labels], dtype=np.bool_)
+        return np.asarray(table[self.number]) if len(table) else np.zeros(0, dtype=np.bool_)
 
 
-def _spans(
-    plan: Plan,
-    legs: tuple[PlannedLeg, ...],
-    rules: Ruleset,
-    *,
-    start: float,
-    end: float,
-    until: float,
-) -> Iterator[Span]:
-    """The days begun so far."""
-
-    def there(day: date) -> list[PlannedLeg]:
-        return [leg for leg in legs if leg.arrive_on <= day <= leg.depart_on]
-
-    def zone(day: date) -> str:
-        return next((leg.zone for leg in there(day)), plan.home_zone)
-
-    always = {plan.home, *plan.transit, *(leg.region for leg in legs)}
-    day, opens = plan.starts_on, start
-    while opens < until:
-        following = day + timedelta(days=1)
-        last = day >= plan.ends_on
-        closes = end if last else min(end, midnight(following, zone(following)))
-        yield Span(
-            date=day,
-            start=opens,
-            end=closes,
-            wakes=max(opens, midnight(day, zone(day), rules.waking_from_hour)),
-            sleeps=min(closes, midnight(day, zone(day), rules.waking_until_hour)),
-            planned=tuple(dict.fromkeys(leg.region for leg in there(day))),
-            right=frozenset(always).union(
-                place.region
-                for place in plan.lawful_places
-                if place.from_on <= day <= place.until_on
-            ),
-            open=closes > until,
-        )
-        day, opens = following, closes
-        if last:
-            return
+def _perhaps(code: str, label: Label, trip: Itinerary) -> bool:
+    """Whether it may lie in a region; one without outline lies outside all that have one."""
+    return (code if code in trip.regions.names else None) in label[1]
 
 
-def _allowed(trip: Trip, labels: Labels) -> Bools:
-    """Columns where one may be on each day, bool (days, m); regions without outline: OUTSIDE."""
-    mapped = trip.regions.names.keys()
-    return np.array(
-        [
-            [code in span.right if code else bool(span.right - mapped) for code in labels.codes]
-            for span in trip.spans
-        ],
-        dtype=np.bool_,
-    ).reshape(len(trip.spans), len(labels.codes))
-
-
-def _resolved(trip: Trip, labels: Labels, allowed: Bools) -> Ints:
-    """The column of each fix before it is held: in doubt a right one, a destination first."""
-    planned = {leg.region for leg in trip.legs}
-    order = sorted(
-        range(len(labels.codes)),
-        key=lambda i: (labels.codes[i] not in planned, labels.codes[i] != trip.plan.home, i),
-    )
-    first_right = np.array(order)[np.argmax(allowed[:, order], axis=1)]
-    wrong_side = allowed.any(axis=1) & ~allowed[np.arange(len(allowed)), labels.inside]
-    return np.where(wrong_side, first_right, labels.inside)
-
-
-def _near_shore(trip: Trip, track: Track, labels: Labels) -> Bools:
-    """Fixes outside every outline, but not so far from the right regions as to be elsewhere."""
-    outside = labels.inside == labels.codes.index(OUTSIDE)
-    right = frozenset[str]().union(*(span.right for span in trip.spans))
-    near = np.zeros(len(outside), dtype=np.bool_)
-    near[outside] = trip.regions.near(right, track.at[outside], trip.rules.offshore_m)
-    return near
-
-
-def _perhaps(code: str, labels: Labels, regions: RegionIndex) -> Bools:
-    """Fixes that may lie in a region; one without outline lies outside all that have one."""
-    return labels.column(code if code in regions.names else OUTSIDE)
-
-
-def _certainly(code: str, trip: Trip, labels: Labels) -> Bools:
-    """Fixes that can lie in no other region.
+def _certainly(code: str, label: Label, trip: Itinerary) -> bool:
+    """Whether it can lie in no other region.
 
     Off the shore counts as home, unless the plan leads to a region without outline: it may be
     just there.
     """
-    others = np.array([column not in (code, OUTSIDE) for column in labels.codes])
-    certain = labels.column(code) & ~(labels.may & others).any(axis=1)
-    if any(leg.region not in trip.regions.names for leg in trip.legs):
-        certain &= labels.inside != labels.codes.index(OUTSIDE)
-    return certain if code in trip.regions.names else np.zeros_like(certain)
+    mapped = trip.regions.names
+    inside, may = label
+    if code not in may or code not in mapped or may - {code, None}:
+        return False
+    return inside is not None or all(leg.region in mapped for leg in trip.legs)
 
 
-def _presence(mask: Bools, track: Track, rules: Ruleset) -> Bools:
-    """The fixes of a mask that belong to a presence, not to a stray one or two."""
-    kept = np.zeros_like(mask)
-    for first, last in visits(mask, track.time, rules):
-        kept[first : last + 1] = True
-    return kept
-
-
-def _seen(span: Span, whereabouts: tuple[Stay, ...]) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys(
-            stay.region
-            for stay in whereabouts
-            if stay.region
-            and stay.started_at.timestamp() < span.end
-            and stay.ended_at.timestamp() >= span.start
+def _allowed(trip: Itinerary, spells: Rows, labels: _Labels) -> Bools:
+    """Spells that may lie where the plan allows it that day."""
+    found = np.zeros(len(spells), dtype=np.bool_)
+    for right in {span.right for span in trip.spans}:
+        mapped = _mapped(right, trip)
+        on_day = np.array([span.right == right for span in trip.spans])
+        found |= on_day[spells["day"]] & labels.where(
+            lambda label, mapped=mapped: not mapped.isdisjoint(label[1])  # type: ignore[misc]
         )
-    )
+    return found
 
 
-def _state(
-    trip: Trip, span: Span, track: Track, home: Bools, away: Bools, maybe_away: Bools
-) -> DayState:
-    """AWAY by presence outside home; HOME only when nothing could hide having been away.
+def _mapped(codes: frozenset[str], trip: Itinerary) -> frozenset[str | None]:
+    """Regions as labels have them: those without outline are outside of all."""
+    return frozenset(code if code in trip.regions.names else None for code in codes)
 
-    Such hiding places are a silence next to a fix not certainly at home, one that lasts to the end
-    of a trip that goes on for days, and one of many waking hours: a phone run empty at home looks
-    the same as one lying there.
+
+def _regions(trip: Itinerary, spells: Rows, labels: _Labels) -> NDArray[np.object_]:
+    """The region each spell is held in.
+
+    That is the last one as long as it may be, so that borders do not flap, until another has held
+    for long. In doubt it is a right one, a destination first.
     """
-    if away.any():
-        return DayState.AWAY
-    if not trip.testable(span) or maybe_away.any():
-        return DayState.UNKNOWN
-    starts, ends = track.edges[:-1], track.edges[1:]
-    home_before, home_after = np.append([True], home), np.append(home, [span.end >= trip.end])
-    waking = overlap(starts, ends, span.wakes, span.sleeps)
-    silent = (ends - starts > trip.rules.gap_seconds) & (
-        overlap(starts, ends, span.start, span.end) > 0
+    if not len(spells):
+        return np.zeros(0, dtype=np.object_)
+    planned = [leg.region for leg in trip.legs]
+    order = (*planned, trip.plan.home)
+
+    def read(label: Label, span: Span) -> tuple[str | None, frozenset[str | None]]:
+        inside, may = label
+        right = may & _mapped(span.right, trip)
+        if not right or inside in right:
+            return inside, right or may
+        sure = next((code for code in order if code in right), None)
+        return sure or min(right, key=lambda code: (code is None, code or "")), right
+
+    number, day = labels.number, spells["day"]
+    starts = np.append(0, np.flatnonzero(np.diff(number) | np.diff(day)) + 1)
+    ends = np.append(starts[1:], len(spells))
+    cached: dict[tuple[int, frozenset[str]], tuple[str | None, frozenset[str | None]]] = {}
+    runs = []
+    for i in starts.tolist():
+        span = trip.spans[day[i]]
+        key = (int(number[i]), span.right)
+        if key not in cached:
+            cached[key] = read(labels.labels[key[0]], span)
+        runs.append(cached[key])
+    since, until = spells["start"][starts].tolist(), spells["end"][ends - 1].tolist()
+    held: list[str | None] = []
+    current = runs[0][0]
+    for first, last in _alike([inside for inside, _ in runs]):
+        inside = runs[first][0]
+        settled = until[last] - since[first] >= trip.rules.settle_seconds
+        for _, may in runs[first : last + 1]:
+            if settled or current not in may:
+                current = inside
+            held.append(current)
+    return np.repeat(np.array(held, dtype=np.object_), ends - starts)
+
+
+def _alike(values: Sequence[object]) -> Iterator[tuple[int, int]]:
+    """First and last index of each run of equal values."""
+    first = 0
+    for i in range(1, len(values) + 1):
+        if i == len(values) or values[i] != values[first]:
+            yield first, i - 1
+            first = i
+
+
+def _near_shore(trip: Itinerary, spells: Rows, labels: _Labels) -> Bools:
+    """Spells outside every outline, but not so far from the right regions as to be elsewhere."""
+    near = labels.where(lambda label: label[0] is None)
+    if near.any():
+        right = frozenset[str]().union(*(span.right for span in trip.spans))
+        near[near] = trip.regions.near(right, spells["middle"][near], trip.rules.offshore_m)
+    return near
+
+
+def runs(mask: Bools) -> tuple[Ints, Ints]:
+    """First and last index of each run of True."""
+    steps = np.diff(mask.astype(np.int8), prepend=0, append=0)
+    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1) - 1
+
+
+def visits(mask: Bools, spells: Rows, rules: Ruleset) -> tuple[Ints, Ints]:
+    """The runs of spells long enough in number of fixes and time to be a presence."""
+    first, last = runs(mask)
+    total = np.append(0, np.cumsum(spells["fixes"]))
+    long = total[last + 1] - total[first] >= rules.visit_fixes
+    long &= spells["end"][last] - spells["start"][first] >= rules.visit_seconds
+    return first[long], last[long]
+
+
+def _presence(mask: Bools, spells: Rows, rules: Ruleset) -> Bools:
+    """The spells of a mask that belong to a presence, not to a stray one or two."""
+    depth = np.zeros(len(mask) + 1, dtype=np.intp)
+    first, last = visits(mask, spells, rules)
+    depth[first] += 1
+    depth[last + 1] -= 1
+    return np.asarray(np.cumsum(depth)[:-1] > 0)
+
+
+def _stays(
+    spells: Rows, region: NDArray[np.object_], silence: Ints, rules: Ruleset
+) -> tuple[Stay, ...]:
+    """Presences by region: short visits merge into what surrounds them, silence separates."""
+    start, end, total = spells["start"], spells["end"], np.append(0, np.cumsum(spells["fixes"]))
+    if not len(spells):
+        return ()
+    cuts = np.flatnonzero((region[1:] != region[:-1]) | (np.diff(silence) > 0)) + 1
+    firsts, lasts = np.append(0, cuts), np.append(cuts, len(spells)) - 1
+    counts = total[lasts + 1] - total[firsts]
+    long = (counts >= rules.visit_fixes) & (end[lasts] - start[firsts] >= rules.visit_seconds)
+    merged: list[list[int]] = []
+    for first, last, fixes in np.column_stack((firsts, lasts, counts))[long].tolist():
+        if merged:
+            before = merged[-1][1]
+            if region[before] == region[first] and silence[before] == silence[first]:
+                merged[-1][1], merged[-1][2] = last, merged[-1][2] + fixes
+                continue
+        merged.append([first, last, fixes])
+    return tuple(
+        Stay(region[first], moment(start[first]), moment(end[last]), fixes)
+        for first, last, fixes in merged
     )
-    hiding = ~(home_before & home_after) | (waking > trip.rules.home_silence_seconds)
-    known = track.known & home_before & home_after
-    needed = trip.rules.home_share * (span.sleeps - span.wakes)
-    if (silent & hiding).any() or waking[known].sum() < needed:
-        return DayState.UNKNOWN
-    return DayState.HOME
+
+
+def _seen(spans: tuple[Span, ...], stays: tuple[Stay, ...]) -> list[tuple[str, ...]]:
+    """The regions seen on each day, in order."""
+    seen: list[dict[str, None]] = [{} for _ in spans]
+    i = 0
+    for stay in stays:
+        if stay.region is None:
+            continue
+        start, end = stay.started_at.timestamp(), stay.ended_at.timestamp()
+        while spans[i].end <= start and i + 1 < len(spans):
+            i += 1
+        for j in range(i, len(spans)):
+            if spans[j].start > end:
+                break
+            seen[j][stay.region] = None
+    return [tuple(codes) for codes in seen]
+
+
+def _gaps(spells: Rows, edges: Floats, known: Bools, dossier: Dossier) -> tuple[Gap, ...]:
+    """The silences, in order of time, each with what the phone says of it."""
+    found = []
+    for i in np.flatnonzero(~known).tolist():
+        start, end = edges[2 * i], edges[2 * i + 1]
+        if end > start:
+            battery = spells["battery"][i - 1] if i else np.nan
+            reason = _reason(start, end, float(battery), dossier)
+            found.append(Gap(moment(start), moment(end), reason))
+    return tuple(found)
+
+
+def _reason(start: float, end: float, battery: float, dossier: Dossier) -> SilenceReason:
+    """What the phone said covers most of the silence, or that its battery was about to die."""
+    shared: dict[SilenceReason, float] = {}
+    for silence in dossier.silences:
+        both = min(end, silence.ended_at.timestamp()) - max(start, silence.started_at.timestamp())
+        shared[silence.reason] = shared.get(silence.reason, 0.0) + max(both, 0.0)
+    longest = max(shared, key=lambda reason: (shared[reason], reason), default=None)
+    if longest is not None and 2 * shared[longest] >= end - start:
+        return longest
+    return SilenceReason.NO_POWER if battery <= EMPTY_BATTERY else SilenceReason.UNKNOWN

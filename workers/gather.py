@@ -1,0 +1,240 @@
+"""Gathering a case: all that a verdict depends on, read from the regency's database."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Final, Generic, TypeVar
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from tenants import boundaries, rates, tracks, trips
+from tenants.evidence import VerdictRecord
+from tenants.models import RulesetVersion, Trip, TripProgress, TripState
+from tenants.realm import Tenant
+from workers.case import Claim, Dossier, Fixes, LawfulPlace, Plan, PlannedLeg, Position, Verdict
+from workers.fold import State
+from workers.judge import begin, conclude, fold
+from workers.ruleset import Ruleset, ruleset
+from workers.track import RegionIndex
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The ruleset and the boundary set to judge by."""
+
+    ruleset: int
+    boundary_set: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A trip as it stood at one time; `watermark` says how much had arrived."""
+
+    trip_id: UUID
+    watermark: int
+    cancelled: bool
+    window_end: datetime
+    versions: Versions
+    state: State
+    dossier: Dossier
+
+    def judged(self, now: datetime) -> Verdict | None:
+        """The verdict; None on a cancelled trip."""
+        return None if self.cancelled else conclude(self.state, self.dossier, as_of=now)
+
+
+def gather(
+    session: Session, tenant: Tenant, trip_id: UUID, *, now: datetime, by: Versions | None = None
+) -> Case | None:
+    """What a verdict on the trip needs; None when there is no such trip or nothing is due.
+
+    A trip that is closed stays under the versions it was closed by, unless others are asked for:
+    then it is due whatever its state.
+    """
+    progress = session.get(TripProgress, trip_id)
+    if progress is None or not (
+        by is not None
+        or progress.arrived != progress.evaluated
+        or (progress.due_at is not None and progress.due_at <= now)
+    ):
+        return None
+    trip = session.get_one(
+        Trip, trip_id, options=[selectinload(Trip.legs), selectinload(Trip.lawful_places)]
+    )
+    versions = by or _versions(session, trip, now)
+    regions = _indexes.get(
+        (tenant.dsn, versions.boundary_set), lambda: _index(session, versions.boundary_set)
+    )
+    rules = _rulesets.get(
+        (tenant.dsn, versions.ruleset), lambda: _ruleset(session, versions.ruleset)
+    )
+    return Case(
+        trip_id=trip_id,
+        watermark=progress.arrived,
+        cancelled=trip.state is TripState.CANCELLED,
+        window_end=trips.window_end(trip, tenant.zone),
+        versions=versions,
+        state=_state(session, tenant, trip_id, _plan(trip, tenant), rules, regions),
+        dossier=_dossier(session, trip),
+    )
+
+
+def _versions(session: Session, trip: Trip, now: datetime) -> Versions:
+    closed = session.execute(
+        select(VerdictRecord.ruleset, VerdictRecord.boundary_set).where(
+            VerdictRecord.trip_id == trip.id, VerdictRecord.current, VerdictRecord.final
+        )
+    ).first()
+    if closed is not None:
+        return Versions(*closed)
+    in_force = session.scalar(
+        select(RulesetVersion.version)
+        .where(RulesetVersion.valid_from <= now)
+        .order_by(RulesetVersion.valid_from.desc(), RulesetVersion.version.desc())
+        .limit(1)
+    )
+    assert in_force is not None, "a tenant is born with a ruleset"
+    return Versions(in_force, boundaries.current_version(session))
+
+
+def _plan(trip: Trip, tenant: Tenant) -> Plan:
+    return Plan(
+        home=tenant.code,
+        home_zone=tenant.zone,
+        starts_on=trip.starts_on,
+        ends_on=trip.ends_on,
+        legs=tuple(
+            PlannedLeg(
+                leg.position,
+                leg.region_code,
+                leg.zone,
+                leg.arrive_on,
+                leg.depart_on,
+                None
+                if leg.lodging_lon is None or leg.lodging_lat is None
+                else Position(lon=leg.lodging_lon, lat=leg.lodging_lat),
+            )
+            for leg in trip.legs
+        ),
+        lawful_places=tuple(
+            LawfulPlace(place.region_code, place.from_on, place.until_on)
+            for place in trip.lawful_places
+        ),
+        transit=frozenset(trip.transit),
+        finished_at=trip.finished_at,
+    )
+
+
+def _dossier(session: Session, trip: Trip) -> Dossier:
+    return Dossier(claim=_claim(session, trip))
+
+
+def _claim(session: Session, trip: Trip) -> Claim | None:
+    """The claim, with the daily allowance of the first destination's province on the first day."""
+    if trip.claimed_days is None:
+        return None
+    allowance = rates.in_force(session, trip.legs[0].region_code[:2], trip.starts_on)
+    return Claim(trip.claimed_days, allowance)
+
+
+def _index(session: Session, version: int) -> RegionIndex:
+    loaded = boundaries.load(session, version)
+    return RegionIndex(loaded.regions, loaded.tolerance_m)
+
+
+def _ruleset(session: Session, version: int) -> Ruleset:
+    return ruleset(version, session.get_one(RulesetVersion, version).parameters)
+
+
+class Kept(Generic[K, V]):
+    """The values used most recently, as many as `capacity` allows by `weight`."""
+
+    def __init__(self, capacity: int, weight: Callable[[V], int] = lambda _: 1) -> None:
+        self._values: OrderedDict[K, V] = OrderedDict()
+        self._capacity, self._weight, self._total = capacity, weight, 0
+        self._lock = Lock()
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The value kept for a key, or the one made now."""
+        found = self.peek(key)
+        if found is None:
+            found = make()
+            self.put(key, found)
+        return found
+
+    def peek(self, key: K) -> V | None:
+        """The value kept for a key, if any."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        """Keep a value, and drop those not used for longest."""
+        with self._lock:
+            before = self._values.pop(key, None)
+            self._total += self._weight(value) - (self._weight(before) if before else 0)
+            self._values[key] = value
+            while self._total > self._capacity and len(self._values) > 1:
+                _, gone = self._values.popitem(last=False)
+                self._total -= self._weight(gone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A track as far as it was folded: chunks up to `arrival`, against one plan and its rules."""
+
+    against: tuple[Plan, Ruleset, RegionIndex]
+    arrival: int
+    state: State
+
+
+_indexes: Final[Kept[tuple[str, int], RegionIndex]] = Kept(32)  # takes longer than a verdict
+_rulesets: Final[Kept[tuple[str, int], Ruleset]] = Kept(256)
+# A fix takes some 50 bytes: 200 MB at most.
+_tracks: Final[Kept[tuple[str, UUID], _Read]] = Kept(
+    4_000_000, lambda read: 1_000 + 13 * len(read.state.sightings)
+)
+
+
+def _state(
+    session: Session,
+    tenant: Tenant,
+    trip_id: UUID,
+    plan: Plan,
+    rules: Ruleset,
+    regions: RegionIndex,
+) -> State:
+    """The trip's track folded: only what arrived since it was last looked at is read."""
+    key, against = (tenant.dsn, trip_id), (plan, rules, regions)
+    read = _tracks.peek(key)
+    if read is None or read.against != against:
+        read = _Read(against, 0, begin(plan, rules, regions))
+    more = tracks.read(session, [trip_id], after=read.arrival).get(trip_id)
+    if more is None:
+        return read.state
+    state = fold(read.state, _fixes(more))
+    _tracks.put(key, _Read(against, more.arrival, state))
+    return state
+
+
+def _fixes(track: tracks.Track) -> Fixes:
+    fixes = track.fixes
+    return Fixes(
+        fixes.time,
+        fixes.lon,
+        fixes.lat,
+        fixes.accuracy.astype(np.float32),
+        np.zeros(len(fixes), dtype=np.bool_),
+        np.full(len(fixes), np.nan, dtype=np.float32),
+        track.chunk,
+        track.digests,
+    )

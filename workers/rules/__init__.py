@@ -1,0 +1,21 @@
+"""The rules a trip is judged by; RULES.md, generated from them, explains each."""
+
+from collections.abc import Mapping
+
+from workers.case import DeviationKind
+from workers.rules.elsewhere import WRONG_REGION
+from workers.rules.group import GROUP_HEADCOUNT
+from workers.rules.places import PLACES
+from workers.rules.presence import PRESENCE
+from workers.rules.records import RECORDS
+from workers.rules.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    *PRESENCE,
+    WRONG_REGION,
+    GROUP_HEADCOUNT,
+    *PLACES,
+    *RECORDS,
+)
+
+BY_KIND: Mapping[DeviationKind, Rule] = {rule.kind: rule for rule in RULES}
