@@ -11,10 +11,10 @@ from strawberry.dataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
 from graphql_api.live import News
-from tenants import people, trips, verdicts
+from tenants import people, plans, trips, verdicts
 from tenants.access import Viewer
 from tenants.evidence import DeviationRecord, DeviationReply, DeviationRuling, VerdictRecord
-from tenants.models import LawfulPlace, Leg, Office, Trip
+from tenants.models import Flight, LawfulPlace, Leg, Office, Trip
 from tenants.problems import NotSignedIn
 from tenants.realm import Province, Realm, Tenant
 
@@ -91,7 +91,9 @@ class TenantContext(Context[Tenant]):
     trips: DataLoader[UUID, Trip] = field(init=False)
     legs: DataLoader[UUID, list[Leg]] = field(init=False)
     lawful_places: DataLoader[UUID, list[LawfulPlace]] = field(init=False)
+    flights: DataLoader[UUID, list[Flight]] = field(init=False)
     verdicts: DataLoader[UUID, VerdictRecord | None] = field(init=False)
+    rulesets: DataLoader[UUID, int] = field(init=False)
     deviations: DataLoader[UUID, list[DeviationRecord]] = field(init=False)
     replies: DataLoader[UUID, list[DeviationReply]] = field(init=False)
     rulings: DataLoader[UUID, list[DeviationRuling]] = field(init=False)
@@ -99,9 +101,11 @@ class TenantContext(Context[Tenant]):
 
     def __post_init__(self) -> None:
         self.trips = self._loader(trips.by_ids)
-        self.legs = self._loader(trips.legs_of)
-        self.lawful_places = self._loader(trips.lawful_places_of)
+        self.legs = self._loader(plans.legs_of)
+        self.lawful_places = self._loader(plans.lawful_places_of)
+        self.flights = self._loader(plans.flights_of)
         self.verdicts = self._loader(verdicts.current)
+        self.rulesets = self._loader(verdicts.rulesets)
         self.deviations = self._loader(verdicts.standing)
         self.replies = self._loader(verdicts.replies)
         self.rulings = self._loader(verdicts.rulings)

@@ -4,7 +4,7 @@ import strawberry
 
 from tenants.evidence import DeviationState
 from tenants.models import LawfulPlaceKind, OfficeKind, Role, TransportMode, TripState
-from workers.case import DayState, DeviationKind, Outcome, Severity
+from workers.case import DayState, DeviationKind, Outcome, Severity, SilenceReason
 
 __all__ = [
     "DayState",
@@ -15,6 +15,7 @@ __all__ = [
     "Outcome",
     "Role",
     "Severity",
+    "SilenceReason",
     "TransportMode",
     "TripState",
 ]
@@ -28,7 +29,8 @@ for enum, description in (
     (Outcome, "What the track says about the plan; UNVERIFIABLE accuses nobody."),
     (DeviationKind, "The ways in which a track can contradict a plan or a claim."),
     (DeviationState, "From finding to decision."),
-    (Severity, "How much of the trip a deviation touches."),
+    (Severity, "How much of the trip a deviation touches; a NOTE leaves the outcome alone."),
+    (SilenceReason, "Why a phone was silent, where it says so."),
     (DayState, "AWAY: certainly seen outside home; HOME: certainly there; UNKNOWN: neither."),
 ):
     strawberry.enum(enum, description=description)

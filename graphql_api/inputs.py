@@ -13,12 +13,15 @@ from graphql_api.enums import (
     LawfulPlaceKind,
     Role,
     Severity,
+    SilenceReason,
     TransportMode,
     TripState,
 )
 from tenants import trips
 from tenants.people import Invitation
-from tenants.plans import Letter, PlannedLawfulPlace, PlannedLeg, TripPlan
+from tenants.plans import Letter, PlannedFlight, PlannedLawfulPlace, PlannedLeg, TripPlan
+from tenants.records import Presence
+from tenants.silences import Silence
 from tenants.tracks import Fixes
 from tenants.verdicts import DeviationFilter
 
@@ -40,7 +43,6 @@ class LegInput:
     arrive_on: date
     depart_on: date
     transport: TransportMode
-    flight_number: str | None = None
     lodging_name: str | None = None
     lodging_lon: float | None = None
     lodging_lat: float | None = None
@@ -54,6 +56,15 @@ class LawfulPlaceInput:
     until_on: date
 
 
+@strawberry.input(description="A flight, between two airports by their IATA codes.")
+class FlightInput:
+    number: str
+    origin: str
+    destination: str
+    departs_at: datetime
+    arrives_at: datetime
+
+
 @strawberry.input(description="Where and when; dates in the regency's zone, both included.")
 class PlanInput:
     starts_on: date
@@ -63,6 +74,7 @@ class PlanInput:
         default_factory=list, description="Regions passed through on the way."
     )
     lawful_places: list[LawfulPlaceInput] = strawberry.field(default_factory=list)
+    flights: list[FlightInput] = strawberry.field(default_factory=list)
 
     def value(self) -> TripPlan:
         return TripPlan(
@@ -71,6 +83,7 @@ class PlanInput:
             legs=[PlannedLeg(**vars(leg)) for leg in self.legs],
             transit=self.transit,
             lawful_places=[PlannedLawfulPlace(**vars(place)) for place in self.lawful_places],
+            flights=[PlannedFlight(**vars(flight)) for flight in self.flights],
         )
 
 
@@ -81,6 +94,8 @@ class FixInput:
     lat: float
     accuracy: float | None = strawberry.field(default=None, description="Metres.")
     speed: float | None = strawberry.field(default=None, description="Metres a second.")
+    mock: bool = strawberry.field(default=False, description="The phone calls it simulated.")
+    battery: float | None = strawberry.field(default=None, description="Charge, 0 to 1.")
 
 
 # Half of the time of an upload went into converting its fixes one argument at a time; their names
@@ -100,7 +115,29 @@ def fixes_of(fixes: list[FixInput]) -> Fixes:
         lat=column([fix.lat for fix in fixes]),
         accuracy=column([fix.accuracy for fix in fixes]),
         speed=column([fix.speed for fix in fixes]),
+        mock=np.array([fix.mock for fix in fixes], dtype=np.bool_),
+        battery=column([fix.battery for fix in fixes]),
     )
+
+
+@strawberry.input(description="A time in which the phone recorded nothing, and why.")
+class SilenceInput:
+    started_at: datetime
+    ended_at: datetime
+    reason: SilenceReason
+
+    def value(self) -> Silence:
+        return Silence(self.started_at, self.ended_at, self.reason)
+
+
+@strawberry.input(description="Somebody at the home office, from clocking in to clocking out.")
+class AttendanceInput:
+    member_id: UUID
+    started_at: datetime
+    ended_at: datetime
+
+    def value(self) -> Presence:
+        return Presence(self.member_id, self.started_at, self.ended_at)
 
 
 @strawberry.input(description="Conditions that all must hold.")

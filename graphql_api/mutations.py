@@ -8,7 +8,15 @@ import strawberry
 
 from graphql_api.context import Info
 from graphql_api.enums import OfficeKind
-from graphql_api.inputs import FixInput, InvitationInput, LetterInput, PlanInput, fixes_of
+from graphql_api.inputs import (
+    AttendanceInput,
+    FixInput,
+    InvitationInput,
+    LetterInput,
+    PlanInput,
+    SilenceInput,
+    fixes_of,
+)
 from graphql_api.problems import (
     InvalidFix,
     InvalidInput,
@@ -22,7 +30,7 @@ from graphql_api.problems import (
 )
 from graphql_api.queries import Id
 from graphql_api.types import Deviation, Member, Office, Trip
-from tenants import models, people, tracks, trips, verdicts
+from tenants import models, people, records, tracks, trips, verdicts
 from tenants.evidence import DeviationRecord
 
 
@@ -33,10 +41,21 @@ class TrackReceipt:
     outside_window: int = strawberry.field(
         description="Not kept: outside an assignment nobody is tracked."
     )
+    silences: int = strawberry.field(description="Explained silences that were not known.")
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
         return isinstance(value, tracks.Receipt)
+
+
+@strawberry.type(description="What became of records: those that were new, and those known.")
+class RecordReceipt:
+    recorded: int
+    known: int
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, records.Recorded)
 
 
 TripResult = Annotated[
@@ -64,6 +83,21 @@ RecordTrackResult = Annotated[
     TrackReceipt | NotFound | InvalidInput | InvalidFix | TooManyFixes | WrongState,
     strawberry.union("RecordTrackResult"),
 ]
+
+
+RecordResult = Annotated[
+    RecordReceipt | NotFound | NotAllowed | InvalidInput, strawberry.union("RecordResult")
+]
+Silences = Annotated[
+    list[SilenceInput],
+    strawberry.argument(description="What the phone says of the times it was silent."),
+]
+
+
+async def _enqueued(info: Info, recorded: records.Recorded) -> records.Recorded:
+    for trip_id in recorded.trip_ids:
+        await info.context.enqueue(trip_id)
+    return recorded
 
 
 @strawberry.type
@@ -95,7 +129,12 @@ class Mutation:
     )
     async def revise_trip(self, info: Info, key: Id, plan: PlanInput, reason: str) -> models.Trip:
         trip = await info.context.write(
-            trips.revise, info.context.signed_in, key, plan.value(), reason=reason
+            trips.revise,
+            info.context.signed_in,
+            key,
+            plan.value(),
+            reason=reason,
+            home_zone=info.context.realm.zone,
         )
         await info.context.enqueue(key)
         return trip
@@ -158,11 +197,32 @@ class Mutation:
         return trip
 
     @strawberry.mutation(
+        graphql_type=TripResult,
+        description="The report (*laporan*) of a trip that is over was filed; today, or that day.",
+    )
+    async def file_report(self, info: Info, key: Id, filed_on: date | None = None) -> models.Trip:
+        trip = await info.context.write(
+            trips.file_report,
+            info.context.signed_in,
+            key,
+            filed_on=filed_on,
+            now=datetime.now(UTC),
+            zone=info.context.realm.zone,
+        )
+        await info.context.enqueue(key)
+        return trip
+
+    @strawberry.mutation(
         graphql_type=RecordTrackResult,
         description="Add up to 1,000 fixes to one's own trip. Sent again, they change nothing.",
     )
     async def record_track(
-        self, info: Info, trip_id: UUID, fixes: list[FixInput], device: str = "graphql"
+        self,
+        info: Info,
+        trip_id: UUID,
+        fixes: list[FixInput],
+        device: str = "graphql",
+        silences: Silences | None = None,
     ) -> tracks.Receipt:
         receipt = await info.context.write(
             tracks.record,
@@ -172,8 +232,9 @@ class Mutation:
             device=device,
             zone=info.context.realm.zone,
             now=datetime.now(UTC),
+            explained=[silence.value() for silence in silences or ()],
         )
-        if receipt.accepted:
+        if receipt.accepted or receipt.silences:
             await info.context.enqueue(trip_id)
         return receipt
 
@@ -191,6 +252,48 @@ class Mutation:
     ) -> DeviationRecord:
         return await info.context.write(
             verdicts.rule, info.context.signed_in, key, upheld=upheld, reason=reason
+        )
+
+    @strawberry.mutation(
+        graphql_type=RecordResult, description="Attendance data (*presensi*), up to 1,000 entries."
+    )
+    async def record_attendance(
+        self, info: Info, source: str, entries: list[AttendanceInput]
+    ) -> records.Recorded:
+        return await _enqueued(
+            info,
+            await info.context.write(
+                records.record_attendance,
+                info.context.signed_in,
+                [entry.value() for entry in entries],
+                source=source,
+                now=datetime.now(UTC),
+            ),
+        )
+
+    @strawberry.mutation(
+        graphql_type=RecordResult,
+        description="A letter of another office or system that sends the same person.",
+    )
+    async def record_outside_assignment(
+        self,
+        info: Info,
+        source: str,
+        member_id: UUID,
+        number: str,
+        office: str,
+        starts_on: date,
+        ends_on: date,
+    ) -> records.Recorded:
+        return await _enqueued(
+            info,
+            await info.context.write(
+                records.record_assignment,
+                info.context.signed_in,
+                member_id,
+                records.Elsewhere(number, office, starts_on, ends_on),
+                source=source,
+            ),
         )
 
     @strawberry.mutation(

@@ -21,6 +21,7 @@ from graphql_api.enums import (
     TripState,
 )
 from graphql_api.scalars import GeoJSON, Rupiah
+from graphql_api.timeline import TimelineDay, timeline_of
 from tenants import models, tracks
 from tenants.evidence import (
     DeviationRecord,
@@ -28,6 +29,7 @@ from tenants.evidence import (
     DeviationRuling,
     VerdictRecord,
 )
+from workers.rules import BY_KIND as RULE_OF
 
 
 class _Row:
@@ -93,7 +95,6 @@ class Leg(_Row):
     arrive_on: date
     depart_on: date
     transport: TransportMode
-    flight_number: str | None
     lodging_name: str | None
     lodging_lon: float | None
     lodging_lat: float | None
@@ -105,6 +106,15 @@ class LawfulPlace(_Row):
     kind: LawfulPlaceKind
     from_on: date
     until_on: date
+
+
+@strawberry.type(description="A flight of the plan; airports by their IATA codes.")
+class Flight(_Row):
+    number: str
+    origin: str
+    destination: str
+    departs_at: datetime
+    arrives_at: datetime
 
 
 @strawberry.type(description="A trip's track as one value; null for those who may not see it.")
@@ -206,6 +216,18 @@ class Deviation(_Row):
     message_en: str
     found_at: datetime
 
+    @strawberry.field(description="Yang dapat membantahnya.")
+    def refuted_by(row: strawberry.Parent[DeviationRecord]) -> str:
+        return RULE_OF[DeviationKind(row.kind)].refutation.id
+
+    @strawberry.field(description="What would refute it.")
+    def refuted_by_en(row: strawberry.Parent[DeviationRecord]) -> str:
+        return RULE_OF[DeviationKind(row.kind)].refutation.en
+
+    @strawberry.field(description="The version of the rules by which it was found.")
+    async def ruleset(row: strawberry.Parent[DeviationRecord], info: Info) -> int:
+        return await info.context.rulesets.load(row.verdict_id)
+
     @strawberry.field(graphql_type=Annotated["Trip", strawberry.lazy("graphql_api.types")])
     async def trip(row: strawberry.Parent[DeviationRecord], info: Info) -> models.Trip:
         return await info.context.trips.load(row.trip_id)
@@ -231,6 +253,7 @@ class Trip(_Row):
     started_at: datetime | None
     finished_at: datetime | None
     claimed_days: int | None = strawberry.field(description="Days of allowance claimed.")
+    reported_on: date | None = strawberry.field(description="When the *laporan* was filed.")
     letter: AssignmentLetter
     traveller: Member
 
@@ -243,6 +266,16 @@ class Trip(_Row):
         row: strawberry.Parent[models.Trip], info: Info
     ) -> list[models.LawfulPlace]:
         return await info.context.lawful_places.load(row.id)
+
+    @strawberry.field(graphql_type=list[Flight])
+    async def flights(row: strawberry.Parent[models.Trip], info: Info) -> list[models.Flight]:
+        return await info.context.flights.load(row.id)
+
+    @strawberry.field(description="Each planned day: what was planned, what seen, what unknown.")
+    async def timeline(row: strawberry.Parent[models.Trip], info: Info) -> list[TimelineDay]:
+        legs = await info.context.legs.load(row.id)
+        verdict = await info.context.verdicts.load(row.id)
+        return timeline_of(row, legs, verdict, info.context.realm.zone)
 
     @strawberry.field(graphql_type=Verdict | None)
     async def verdict(row: strawberry.Parent[models.Trip], info: Info) -> VerdictRecord | None:
@@ -266,6 +299,7 @@ ROWS: dict[str, type[Any]] = {
     "AssignmentLetter": models.AssignmentLetter,
     "Leg": models.Leg,
     "LawfulPlace": models.LawfulPlace,
+    "Flight": models.Flight,
     "Trip": models.Trip,
     "Verdict": VerdictRecord,
     "Reply": DeviationReply,

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from infra.evaluate import evaluate
 from infra.processes import ENVIRONMENT, state_folder
+from infra.rules import rules_commands
 from tenants import birth, catalogue, rates
 from tenants.boundaries import add_boundary_set
 from tenants.models import Role
@@ -36,6 +37,7 @@ app.add_typer(tenant_commands, name="tenant")
 app.add_typer(regions_commands, name="regions")
 app.add_typer(member_commands, name="member")
 app.add_typer(rate_commands, name="rate")
+app.add_typer(rules_commands, name="rules")
 app.command()(evaluate)
 console = Console()
 

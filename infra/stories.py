@@ -33,7 +33,6 @@ class Destination:
     last_day: int
     lodging: str
     transport: str = "ROAD"
-    flight: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,6 @@ def plan(story: Story, first_day: date) -> dict[str, Any]:
                 "arriveOn": (first_day + timedelta(days=there.first_day)).isoformat(),
                 "departOn": (first_day + timedelta(days=there.last_day)).isoformat(),
                 "transport": there.transport,
-                "flightNumber": there.flight,
                 "lodgingName": there.lodging,
             }
         ],
@@ -154,7 +152,7 @@ STORIES: Final = (
         traveller=Traveller("samarinda", "citra", "Citra Maharani", "199001172015032002"),
         purpose="Studi tiru layanan perizinan",
         days=3,
-        destination=Destination("64.03", 0, 2, "Hotel di Tanjung Redeb", "AIR", "XX 7301"),
+        destination=Destination("64.03", 0, 2, "Hotel di Tanjung Redeb", "AIR"),
         journey=(
             (3.0, "Samarinda"),
             (5.0, "Samarinda"),
@@ -192,6 +190,7 @@ STORIES: Final = (
         silent=((9.5, 75.0),),
         claim=3,
         outcome="UNVERIFIABLE",
+        deviations=("LOW_COVERAGE",),
     ),
     Story(
         traveller=Traveller("samarinda", "fitri", "Fitri Handayani", "199405022020122001"),
@@ -240,5 +239,6 @@ STORIES: Final = (
         silent=((8.5, 50.0),),
         claim=2,
         outcome="UNVERIFIABLE",
+        deviations=("LOW_COVERAGE",),
     ),
 )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
 from typing import LiteralString
 from zoneinfo import available_timezones
 
@@ -124,7 +124,7 @@ def _seed(owner_dsn: str) -> None:
         connection.execute(
             "INSERT INTO ruleset (version, valid_from, legal_basis, parameters)"
             " VALUES (1, %s, %s, %s)",
-            [datetime(2024, 1, 1, tzinfo=UTC), FIRST_RULESET_BASIS, Jsonb({})],
+            [date(2024, 1, 1), FIRST_RULESET_BASIS, Jsonb({})],
         )
 
 

@@ -99,7 +99,7 @@ def zones(session: Session, codes: set[str]) -> Mapping[str, str]:
             BoundaryRegion.boundary_set == current_version(session), BoundaryRegion.code.in_(codes)
         )
     )
-    found: dict[str, str] = dict(rows.tuples().all())
+    found: dict[str, str] = dict(rows.all())
     for code in sorted(codes - found.keys()):
         raise UnknownRegion(code)
     return found
@@ -112,4 +112,4 @@ def named(session: Session) -> list[tuple[str, str, str]]:
         .where(BoundaryRegion.boundary_set == current_version(session))
         .order_by(BoundaryRegion.code)
     )
-    return list(rows.tuples())
+    return list(rows)

@@ -1,6 +1,6 @@
-"""Evidence and findings: what a trip's track was, what was concluded, what people said to it."""
+"""Evidence and findings: tracks and records, what was concluded, what people said to it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -11,12 +11,14 @@ from sqlalchemy import (
     ARRAY,
     REAL,
     BigInteger,
+    Boolean,
     FetchedValue,
     ForeignKey,
     Index,
     Integer,
     SmallInteger,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
@@ -29,7 +31,8 @@ class TrackChunk(Base):
     """One accepted upload of fixes, never changed: evidence.
 
     `path` is a POINT M or LINESTRING M, lon/lat in degrees, M in seconds since 1970 UTC; `accuracy`
-    (metres) and `speed` (metres a second) run beside its points, NaN where the phone did not say.
+    (metres) and `speed` (metres a second) run beside its points, NaN where the phone did not say;
+    `mock` and `battery` (0 to 1) do so too, and are null where it said so of no fix at all.
     `digest` is over the content, `link` over the link before it and `digest`.
     """
 
@@ -46,8 +49,61 @@ class TrackChunk(Base):
     )
     accuracy: Mapped[list[float]] = mapped_column(ARRAY(REAL))
     speed: Mapped[list[float]] = mapped_column(ARRAY(REAL))
+    mock: Mapped[list[bool] | None] = mapped_column(ARRAY(Boolean))
+    battery: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
     link: Mapped[bytes]
     __table_args__ = {"postgresql_partition_by": "RANGE (started_at)"}
+
+
+class Silence(Base):
+    """A time in which the phone recorded nothing, and why, as it says itself."""
+
+    __tablename__ = "silence"
+    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(primary_key=True)
+    ended_at: Mapped[datetime] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    device: Mapped[str]
+
+
+class TrackPrint(Base):
+    """One fingerprint of a trip's track, of one kind; tracks that are alike share many."""
+
+    __tablename__ = "track_print"
+    kind: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    print: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"), primary_key=True, index=True)
+
+
+class Attendance(Base):
+    """A presence at the home office by attendance data (*presensi*) of `source`."""
+
+    __tablename__ = "attendance"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    source: Mapped[str]
+    recorded_by_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    __table_args__ = (UniqueConstraint("member_id", "started_at", "ended_at"),)
+
+
+class OutsideAssignment(Base):
+    """A letter of another office or system, under which the same person claims these days too."""
+
+    __tablename__ = "outside_assignment"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    number: Mapped[str]
+    office: Mapped[str]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    source: Mapped[str]
+    recorded_by_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    __table_args__ = (UniqueConstraint("member_id", "number"),)
 
 
 class VerdictRecord(Base):

@@ -149,7 +149,8 @@ class RulesetVersion(Base):
 
     __tablename__ = "ruleset"
     version: Mapped[int] = mapped_column(primary_key=True)
-    valid_from: Mapped[datetime]
+    valid_from: Mapped[date]
+    valid_until: Mapped[date | None]
     legal_basis: Mapped[str]
     parameters: Mapped[dict[str, Any]]
 
@@ -191,8 +192,9 @@ class TripState(StrEnum):
 class Trip(Base):
     """*Perjalanan dinas*: one traveller's journey under an assignment letter.
 
-    `starts_on` and `ends_on` are local dates of the regency's zone, both included. The plan and
-    what became of it (`state`) change only through tenants/trips.py, which keeps every revision.
+    `starts_on` and `ends_on` are local dates of the regency's zone, both included; `reported_on` is
+    that of the report (*laporan*). The plan and what became of it (`state`) change only through
+    tenants/trips.py, which keeps every revision.
     """
 
     __tablename__ = "trip"
@@ -211,12 +213,16 @@ class Trip(Base):
     ended_on: Mapped[date]
     claimed_days: Mapped[int | None]
     claimed_at: Mapped[datetime | None]
+    reported_on: Mapped[date | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     letter: Mapped[AssignmentLetter] = relationship(lazy="raise")
     traveller: Mapped[Member] = relationship(lazy="raise")
     legs: Mapped[list["Leg"]] = relationship(
         lazy="raise", order_by="Leg.position", cascade="all, delete-orphan"
+    )
+    flights: Mapped[list["Flight"]] = relationship(
+        lazy="raise", order_by="Flight.position", cascade="all, delete-orphan"
     )
     lawful_places: Mapped[list["LawfulPlace"]] = relationship(
         lazy="raise", order_by="LawfulPlace.from_on", cascade="all, delete-orphan"
@@ -251,7 +257,21 @@ class Leg(Base):
     lodging_lon: Mapped[float | None]
     lodging_lat: Mapped[float | None]
     transport: Mapped[TransportMode]
-    flight_number: Mapped[str | None]
+
+
+class Flight(Base):
+    """A flight of the plan; `origin` and `destination` are IATA codes of airports."""
+
+    __tablename__ = "flight"
+    trip_id: Mapped[UUID] = mapped_column(
+        ForeignKey("trip.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    number: Mapped[str]
+    origin: Mapped[str]
+    destination: Mapped[str]
+    departs_at: Mapped[datetime]
+    arrives_at: Mapped[datetime]
 
 
 class LawfulPlaceKind(StrEnum):

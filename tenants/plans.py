@@ -1,20 +1,27 @@
 """What a trip's plan is made of, how it is checked, and how it is kept when it changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any, Final
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from tenants import airports
 from tenants.boundaries import zones
-from tenants.models import LawfulPlace, LawfulPlaceKind, Leg, TransportMode, Trip
+from tenants.models import Flight, LawfulPlace, LawfulPlaceKind, Leg, TransportMode, Trip
 from tenants.problems import InvalidInput
 
 EARLIEST: Final = date(2000, 1, 1)
 LATEST: Final = date(2099, 12, 31)
 LONGEST_TRIP: Final = timedelta(days=366)
+ONE_DAY: Final = timedelta(days=1)
+MOST_FLIGHTS: Final = 20
+
+P = TypeVar("P", Leg, Flight, LawfulPlace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +32,20 @@ class PlannedLeg:
     arrive_on: date
     depart_on: date
     transport: TransportMode
-    flight_number: str | None = None
     lodging_name: str | None = None
     lodging_lon: float | None = None
     lodging_lat: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFlight:
+    """A flight, between two airports by their IATA codes."""
+
+    number: str
+    origin: str
+    destination: str
+    departs_at: datetime
+    arrives_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,7 @@ class TripPlan(Dates):
 
     legs: Sequence[PlannedLeg]
     transit: Sequence[str] = ()
+    flights: Sequence[PlannedFlight] = ()
     lawful_places: Sequence[PlannedLawfulPlace] = ()
 
 
@@ -66,7 +84,7 @@ class Letter:
     signed_by: UUID
 
 
-def apply(session: Session, trip: Trip, plan: TripPlan) -> None:
+def apply(session: Session, trip: Trip, plan: TripPlan, *, home_zone: str) -> None:
     """Check the plan and write it into the trip; dates must follow one another."""
     for field, day in (("startsOn", plan.starts_on), ("endsOn", plan.ends_on)):
         if not EARLIEST <= day <= LATEST:
@@ -86,9 +104,11 @@ def apply(session: Session, trip: Trip, plan: TripPlan) -> None:
     for place in plan.lawful_places:
         if place.until_on < place.from_on:
             raise InvalidInput("lawfulPlaces", "tanggal terbalik", "dates are reversed")
+    flights = _flights(plan, home_zone)
     codes = {leg.region for leg in plan.legs} | set(plan.transit)
     zone = zones(session, codes | {place.region for place in plan.lawful_places})
     trip.legs.clear()
+    trip.flights.clear()
     trip.lawful_places.clear()
     session.flush()
     trip.starts_on, trip.ends_on, trip.ended_on = plan.starts_on, plan.ends_on, plan.ends_on
@@ -101,13 +121,13 @@ def apply(session: Session, trip: Trip, plan: TripPlan) -> None:
             arrive_on=leg.arrive_on,
             depart_on=leg.depart_on,
             transport=leg.transport,
-            flight_number=leg.flight_number and text_of("flightNumber", leg.flight_number, 12),
             lodging_name=leg.lodging_name and text_of("lodgingName", leg.lodging_name),
             lodging_lon=leg.lodging_lon,
             lodging_lat=leg.lodging_lat,
         )
         for position, leg in enumerate(plan.legs, start=1)
     )
+    trip.flights.extend(flights)
     trip.lawful_places.extend(
         LawfulPlace(
             region_code=place.region,
@@ -117,6 +137,39 @@ def apply(session: Session, trip: Trip, plan: TripPlan) -> None:
         )
         for place in plan.lawful_places
     )
+
+
+def _flights(plan: TripPlan, home_zone: str) -> list[Flight]:
+    """The plan's flights, checked; they may lie a day outside its dates, in the home zone."""
+    if len(plan.flights) > MOST_FLIGHTS:
+        raise InvalidInput("flights", f"paling banyak {MOST_FLIGHTS}", "are too many")
+    earliest, latest = (
+        datetime.combine(day, time(), ZoneInfo(home_zone))
+        for day in (plan.starts_on - ONE_DAY, plan.ends_on + 2 * ONE_DAY)
+    )
+    flights = []
+    for index, flight in enumerate(plan.flights):
+        field = f"flights.{index}"
+        origin, destination = flight.origin.strip().upper(), flight.destination.strip().upper()
+        if None in (airports.position(origin), airports.position(destination)):
+            raise InvalidInput(field, "bandara tidak dikenal", "has an unknown airport")
+        if origin == destination:
+            raise InvalidInput(field, "kembali ke bandara asal", "lands where it took off")
+        if flight.arrives_at <= flight.departs_at:
+            raise InvalidInput(field, "tiba sebelum berangkat", "arrives before it departs")
+        if flight.departs_at < earliest or flight.arrives_at >= latest:
+            raise InvalidInput(field, "di luar tanggal perjalanan", "is outside the trip's dates")
+        flights.append(
+            Flight(
+                position=index + 1,
+                number=text_of(field, flight.number, 12),
+                origin=origin,
+                destination=destination,
+                departs_at=flight.departs_at,
+                arrives_at=flight.arrives_at,
+            )
+        )
+    return flights
 
 
 def _position(leg: PlannedLeg) -> None:
@@ -141,14 +194,39 @@ def snapshot(trip: Trip) -> dict[str, Any]:
         "state": trip.state,
         "transit": trip.transit,
         "legs": [_columns(leg) for leg in trip.legs],
+        "flights": [_columns(flight) for flight in trip.flights],
         "lawful_places": [_columns(place) for place in trip.lawful_places],
     }
 
 
-def _columns(row: Leg | LawfulPlace) -> dict[str, Any]:
+def _columns(row: Leg | Flight | LawfulPlace) -> dict[str, Any]:
     values = ((column.key, getattr(row, column.key)) for column in row.__table__.columns)
     return {
         key: value.isoformat() if isinstance(value, date) else value
         for key, value in values
         if key not in ("id", "trip_id")
     }
+
+
+def legs_of(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, list[Leg]]:
+    """The legs of each trip, in order; the caller has made sure that the trips may be seen."""
+    return _of(session, trip_ids, select(Leg).order_by(Leg.position))
+
+
+def flights_of(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, list[Flight]]:
+    """The flights of each trip, in order; the caller has made sure that the trips may be seen."""
+    return _of(session, trip_ids, select(Flight).order_by(Flight.position))
+
+
+def lawful_places_of(
+    session: Session, trip_ids: Sequence[UUID]
+) -> Mapping[UUID, list[LawfulPlace]]:
+    """The lawful places of each trip; the caller has made sure that the trips may be seen."""
+    return _of(session, trip_ids, select(LawfulPlace).order_by(LawfulPlace.from_on))
+
+
+def _of(session: Session, trip_ids: Sequence[UUID], query: Select[P]) -> Mapping[UUID, list[P]]:
+    found: dict[UUID, list[P]] = {trip_id: [] for trip_id in trip_ids}
+    for part in session.scalars(query.where(query.selected_columns.trip_id.in_(trip_ids))):
+        found[part.trip_id].append(part)
+    return found

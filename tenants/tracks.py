@@ -5,7 +5,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tenants import access, trips
+from tenants import access, silences, trips
 from tenants.access import Viewer
 from tenants.models import Trip, TripState
 from tenants.problems import InvalidFix, InvalidInput, NotFound, TooManyFixes, WrongState
+from tenants.silences import Silence
 
 MOST_FIXES: Final = 1_000
 CLOCK_AHEAD: Final = timedelta(minutes=10)
@@ -31,8 +32,9 @@ Floats = NDArray[np.float64]
 class Fixes:
     """Fixes as a phone sent them, side by side: all arrays have one length.
 
-    `time` is seconds since 1970 UTC, `lon` and `lat` degrees (EPSG:4326), `accuracy` metres and
-    `speed` metres a second, NaN where unknown.
+    `time` is seconds since 1970 UTC, `lon` and `lat` degrees (EPSG:4326), `accuracy` metres,
+    `speed` metres a second and `battery` its charge from 0 to 1, NaN where unknown; `mock` says
+    where the phone called the position simulated.
     """
 
     time: Floats
@@ -40,6 +42,8 @@ class Fixes:
     lat: Floats
     accuracy: Floats
     speed: Floats
+    mock: NDArray[np.bool_]
+    battery: Floats
 
     def __len__(self) -> int:
         return len(self.time)
@@ -47,14 +51,23 @@ class Fixes:
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "Fixes":
         return Fixes(*(getattr(self, name)[which] for name in self.__slots__))
 
+    @property
+    def flagged(self) -> bool:
+        """Whether the phone said of any fix that it is simulated, or how full its battery was."""
+        return bool(self.mock.any()) or not np.isnan(self.battery).all()
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an upload: every fix is in exactly one of the three."""
+    """What became of an upload: every fix is in exactly one of the first three.
+
+    `silences` counts those that were not known.
+    """
 
     accepted: int
     duplicates: int
     outside_window: int
+    silences: int = 0
 
 
 def record(
@@ -62,6 +75,7 @@ def record(
     viewer: Viewer,
     trip_id: UUID,
     fixes: Fixes,
+    explained: Sequence[Silence] = (),
     *,
     device: str,
     zone: str,
@@ -70,10 +84,12 @@ def record(
     """Add an upload of the traveller's own fixes to the evidence of her trip.
 
     The same upload again changes nothing. Fixes outside the assignment's window are dropped and
-    counted: outside an assignment nobody is tracked. Raises `TooManyFixes`, `InvalidFix`,
-    `NotFound` for a trip of somebody else, `WrongState` for a cancelled one.
+    counted: outside an assignment nobody is tracked. `explained` are silences that the phone gives
+    a reason for. Raises `TooManyFixes`, `InvalidFix`, `InvalidInput`, `NotFound` for a trip of
+    somebody else, `WrongState` for a cancelled one.
     """
     check(fixes, now=now)
+    silences.check(explained, earliest=EARLIEST, latest=now + CLOCK_AHEAD)
     if not 1 <= len(device) <= 64 or "\x00" in device:
         raise InvalidInput("device", "harus 1-64 huruf", "must be 1 to 64 characters")
     chain_head, arrived = _lock(session, viewer, trip_id)
@@ -81,6 +97,8 @@ def record(
     trip = session.get_one(Trip, trip_id)
     if trip.state is TripState.CANCELLED:
         raise WrongState(trip.state)
+    start, end = trips.window_start(trip, zone), trips.window_end(trip, zone)
+    told = silences.add(session, trip_id, explained, device=device, start=start, end=end)
     inside = _inside(fixes, trip, zone)
     kept = _canonical(inside)
     if trip.finished_at is not None:
@@ -89,10 +107,12 @@ def record(
     if len(kept) == 0 or not _append(
         session, trip_id, kept, device, chain_head=chain_head, arrived=arrived
     ):
-        return Receipt(0, repeated + len(kept), outside)
+        if told:
+            trips.arrived(session, trip_id)
+        return Receipt(0, repeated + len(kept), outside, told)
     if trip.state is TripState.ISSUED:
         trip.state, trip.started_at = TripState.ACTIVE, now
-    return Receipt(len(kept), repeated, outside)
+    return Receipt(len(kept), repeated, outside, told)
 
 
 def check(fixes: Fixes, *, now: datetime) -> None:
@@ -114,13 +134,14 @@ def check(fixes: Fixes, *, now: datetime) -> None:
         (fixes.time > latest, "waktunya di masa depan", "is in the future"),
         (_beyond(fixes.accuracy), "akurasinya tidak sah", "has no valid accuracy"),
         (_beyond(fixes.speed), "kecepatannya tidak sah", "has no valid speed"),
+        (_beyond(fixes.battery, 1), "isi baterainya tidak sah", "has no valid battery charge"),
     ):
         if wrong.any():
             raise InvalidFix(int(np.argmax(wrong)), reason_id, reason_en)
 
 
-def _beyond(values: Floats) -> NDArray[np.bool_]:
-    return ~(np.isnan(values) | ((values >= 0) & (values <= EARTH_RADIUS_M)))
+def _beyond(values: Floats, most: float = EARTH_RADIUS_M) -> NDArray[np.bool_]:
+    return ~(np.isnan(values) | ((values >= 0) & (values <= most)))
 
 
 def _lock(session: Session, viewer: Viewer, trip_id: UUID) -> tuple[bytes, int]:
@@ -141,20 +162,25 @@ def _lock(session: Session, viewer: Viewer, trip_id: UUID) -> tuple[bytes, int]:
 def _canonical(fixes: Fixes) -> Fixes:
     """By time, then position; exact repetitions once. The digest is over this form.
 
-    Accuracy and speed are rounded to the four bytes they are stored in, so that the digest can be
-    computed again from what is stored.
+    What is stored in four bytes is rounded to them, so that the digest can be computed again from
+    what is stored.
     """
     fixes = replace(
         fixes,
-        accuracy=fixes.accuracy.astype(np.float32).astype(np.float64),
-        speed=fixes.speed.astype(np.float32).astype(np.float64),
+        accuracy=_single(fixes.accuracy),
+        speed=_single(fixes.speed),
+        battery=_single(fixes.battery),
     )
-    columns = (fixes.speed, fixes.accuracy, fixes.lat, fixes.lon, fixes.time)
-    fixes = fixes.only(np.lexsort(columns))
-    table = _table(fixes)
+    flagged = fixes.flagged
+    fixes = fixes.only(np.lexsort(_columns(fixes, flagged)[::-1]))
+    table = _table(fixes, flagged)
     fresh = np.ones(len(fixes), dtype=np.bool_)
     fresh[1:] = (table[1:] != table[:-1]).any(axis=1)
     return fixes.only(fresh)
+
+
+def _single(values: Floats) -> Floats:
+    return values.astype(np.float32).astype(np.float64)
 
 
 def _unknown(session: Session, trip_id: UUID, fixes: Fixes) -> Fixes:
@@ -166,15 +192,22 @@ def _unknown(session: Session, trip_id: UUID, fixes: Fixes) -> Fixes:
     stored = read(session, [trip_id]).get(trip_id)
     if stored is None:
         return fixes
-    seen = {row.tobytes() for row in _table(_canonical(stored.fixes))}
-    return fixes.only(np.array([row.tobytes() not in seen for row in _table(fixes)], dtype=bool))
+    seen = {row.tobytes() for row in _table(_canonical(stored.fixes), True)}
+    fresh = [row.tobytes() not in seen for row in _table(fixes, True)]
+    return fixes.only(np.array(fresh, dtype=bool))
 
 
-def _table(fixes: Fixes) -> NDArray[np.uint8]:
-    """One row of bytes a fix: little-endian doubles, zero and NaN in one spelling each."""
-    columns = np.column_stack(
-        [fixes.time, fixes.lon, fixes.lat, fixes.accuracy, fixes.speed]
-    ).astype("<f8")
+def _columns(fixes: Fixes, flagged: bool) -> list[NDArray[Any]]:
+    columns = [fixes.time, fixes.lon, fixes.lat, fixes.accuracy, fixes.speed]
+    return [*columns, fixes.mock, fixes.battery] if flagged else columns
+
+
+def _table(fixes: Fixes, flagged: bool) -> NDArray[np.uint8]:
+    """One row of bytes a fix: little-endian doubles, zero and NaN in one spelling each.
+
+    The flags are in it where a chunk has any: those without keep the digest they always had.
+    """
+    columns = np.column_stack(_columns(fixes, flagged)).astype("<f8")
     columns = np.where(np.isnan(columns), np.nan, columns + 0.0)
     return np.ascontiguousarray(columns, dtype="<f8").view(np.uint8)
 
@@ -186,7 +219,7 @@ def _append(
     digest = hashlib.sha256(
         trip_id.bytes + struct.pack("<H", len(device.encode())) + device.encode()
     )
-    digest.update(_table(fixes).tobytes())
+    digest.update(_table(fixes, fixes.flagged).tobytes())
     added = session.connection().execute(
         ADD_CHUNK,
         {
@@ -199,6 +232,8 @@ def _append(
             "path": _ewkb(fixes),
             "accuracy": fixes.accuracy.tolist(),
             "speed": fixes.speed.tolist(),
+            "mock": fixes.mock.tolist() if fixes.mock.any() else None,
+            "battery": None if np.isnan(fixes.battery).all() else fixes.battery.tolist(),
             "link": hashlib.sha256(chain_head + digest.digest()).digest(),
         },
     )
@@ -212,8 +247,9 @@ LOCK_PROGRESS = text(
 ADD_CHUNK = text(
     "WITH added AS ("
     " INSERT INTO track_chunk (trip_id, started_at, digest, ended_at, arrival, device, path,"
-    " accuracy, speed, link) VALUES (:trip_id, :started_at, :digest, :ended_at, :arrival, :device,"
-    " CAST(:path AS geometry), CAST(:accuracy AS real[]), CAST(:speed AS real[]), :link)"
+    " accuracy, speed, mock, battery, link) VALUES (:trip_id, :started_at, :digest, :ended_at,"
+    " :arrival, :device, CAST(:path AS geometry), CAST(:accuracy AS real[]),"
+    " CAST(:speed AS real[]), CAST(:mock AS boolean[]), CAST(:battery AS real[]), :link)"
     " ON CONFLICT DO NOTHING RETURNING trip_id, ended_at, link)"
     " UPDATE trip_progress SET arrived = arrived + 1, chain_head = added.link,"
     " last_fix_at = greatest(last_fix_at, added.ended_at)"
@@ -254,34 +290,39 @@ def read(session: Session, trip_ids: Sequence[UUID], *, after: int = 0) -> dict[
     """
     rows = session.execute(
         text(
-            "SELECT trip_id, digest, ST_AsEWKB(path, 'NDR') AS path, accuracy, speed, arrival"
-            " FROM track_chunk WHERE trip_id = ANY(:ids) AND arrival > :after"
+            "SELECT trip_id, digest, ST_AsEWKB(path, 'NDR') AS path, accuracy, speed, mock,"
+            " battery, arrival FROM track_chunk WHERE trip_id = ANY(:ids) AND arrival > :after"
             " ORDER BY trip_id, arrival"
         ),
         {"ids": list(trip_ids), "after": after},
     ).all()
-    chunks: dict[UUID, list[tuple[bytes, Floats, list[float], list[float]]]] = {}
+    chunks: dict[UUID, list[tuple[bytes, Fixes]]] = {}
     for row in rows:
-        path = _points(bytes(row.path))
-        chunks.setdefault(row.trip_id, []).append(
-            (bytes(row.digest), path, row.accuracy, row.speed)
-        )
+        chunks.setdefault(row.trip_id, []).append((bytes(row.digest), _stored(row)))
     last = {row.trip_id: row.arrival for row in rows}
     return {trip_id: _joined(parts, last[trip_id]) for trip_id, parts in chunks.items()}
 
 
-def _joined(parts: Sequence[tuple[bytes, Floats, list[float], list[float]]], arrival: int) -> Track:
-    path = np.concatenate([part[1] for part in parts])
-    fixes = Fixes(
-        time=path[:, 2].copy(),
-        lon=path[:, 0].copy(),
-        lat=path[:, 1].copy(),
-        accuracy=np.concatenate([np.asarray(part[2], dtype=np.float64) for part in parts]),
-        speed=np.concatenate([np.asarray(part[3], dtype=np.float64) for part in parts]),
+def _stored(row: Any) -> Fixes:
+    path = _points(bytes(row.path))
+    return Fixes(
+        time=path[:, 2],
+        lon=path[:, 0],
+        lat=path[:, 1],
+        accuracy=np.array(row.accuracy, dtype=np.float64),
+        speed=np.array(row.speed, dtype=np.float64),
+        mock=np.array(row.mock or [False] * len(path), dtype=np.bool_),
+        battery=np.array(row.battery or [np.nan] * len(path), dtype=np.float64),
     )
-    lengths = [len(part[1]) for part in parts]
-    chunk = np.repeat(np.arange(len(parts), dtype=np.int32), lengths)
-    return Track(fixes, chunk, tuple(part[0] for part in parts), arrival)
+
+
+def _joined(parts: Sequence[tuple[bytes, Fixes]], arrival: int) -> Track:
+    digests, chunks = zip(*parts, strict=True)
+    fixes = Fixes(
+        *(np.concatenate([getattr(each, name) for each in chunks]) for name in Fixes.__slots__)
+    )
+    chunk = np.repeat(np.arange(len(parts), dtype=np.int32), [len(each) for each in chunks])
+    return Track(fixes, chunk, digests, arrival)
 
 
 def of_trip(session: Session, viewer: Viewer, trip_id: UUID, *, zone: str) -> Fixes | None:

@@ -1,4 +1,4 @@
-"""Trips (*perjalanan dinas*): issued, revised, extended, cancelled, started, finished, claimed."""
+"""Trips (*perjalanan dinas*), from the letter that sends on one to the claim and the report."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
@@ -17,8 +17,6 @@ from tenants.access import Viewer
 from tenants.evidence import DeviationRecord, DeviationState
 from tenants.models import (
     AssignmentLetter,
-    LawfulPlace,
-    Leg,
     Member,
     Role,
     Trip,
@@ -30,6 +28,10 @@ from tenants.plans import LONGEST_TRIP, Dates, Letter, TripPlan, text_of
 from tenants.problems import InvalidInput, OverlappingTrip, PlanIsJudged, WrongState
 
 FIRST_LOOK: Final = timedelta(hours=1)
+CLAIMED_UNTIL: Final = case(
+    (Trip.claimed_days.is_(None), Trip.ended_on), else_=Trip.starts_on + Trip.claimed_days - 1
+)
+"""The last day that is claimed for a trip; the one before its first when none is."""
 
 
 def issue(
@@ -59,9 +61,9 @@ def issue(
         ended_on=plan.ends_on,
         state=TripState.ISSUED,
     )
-    trip.legs, trip.lawful_places = [], []
+    trip.legs, trip.flights, trip.lawful_places = [], [], []
     _refuse_overlap(session, traveller.id, plan, but=trip.id)
-    plans.apply(session, trip, plan)
+    plans.apply(session, trip, plan, home_zone=home_zone)
     session.add(trip)
     session.flush()
     due_at = max(_midnight(plan.starts_on, home_zone), now) + FIRST_LOOK
@@ -125,11 +127,19 @@ def _refuse_overlap(session: Session, traveller_id: UUID, dates: Dates, *, but: 
         raise OverlappingTrip(*other)
 
 
-def revise(session: Session, viewer: Viewer, trip_id: UUID, plan: TripPlan, *, reason: str) -> Trip:
+def revise(
+    session: Session,
+    viewer: Viewer,
+    trip_id: UUID,
+    plan: TripPlan,
+    *,
+    reason: str,
+    home_zone: str,
+) -> Trip:
     """Replace the plan; what it was is kept as a revision."""
     trip = _changeable(session, viewer, trip_id, "REVISED", reason)
     _refuse_overlap(session, trip.traveller_id, plan, but=trip.id)
-    plans.apply(session, trip, plan)
+    plans.apply(session, trip, plan, home_zone=home_zone)
     session.flush()
     return trip
 
@@ -165,7 +175,9 @@ def _changeable(session: Session, viewer: Viewer, trip_id: UUID, change: str, re
         raise WrongState(trip.state)
     standing = session.scalar(
         select(func.count(DeviationRecord.id)).where(
-            DeviationRecord.trip_id == trip.id, DeviationRecord.state != DeviationState.WITHDRAWN
+            DeviationRecord.trip_id == trip.id,
+            DeviationRecord.state != DeviationState.WITHDRAWN,
+            DeviationRecord.severity != "NOTE",
         )
     )
     if standing:
@@ -220,12 +232,66 @@ def finish(
 
 def claim(session: Session, viewer: Viewer, trip_id: UUID, *, days: int, now: datetime) -> Trip:
     """How many days the traveller asks the allowance for (*uang harian* for real days)."""
+    own = access.trip(session, viewer, trip_id)
+    if not 0 <= days <= LONGEST_TRIP.days:
+        raise InvalidInput("days", "jumlah hari tidak sah", "is no number of days")
+    longest = timedelta(days=max(days, own.claimed_days or 0))
+    arrived(session, own.id, *(beside(session, own, own.starts_on + longest)))
     trip = _travellers(session, viewer, trip_id)
     if trip.state is not TripState.FINISHED:
         raise WrongState(trip.state)
-    if not 0 <= days <= LONGEST_TRIP.days:
-        raise InvalidInput("days", "jumlah hari tidak sah", "is no number of days")
     trip.claimed_days, trip.claimed_at = days, now
+    session.flush()
+    return trip
+
+
+def beside(session: Session, trip: Trip, until: date) -> list[UUID]:
+    """The traveller's other trips that claim a day from this one's start to `until`."""
+    return list(
+        session.scalars(
+            select(Trip.id).where(
+                Trip.traveller_id == trip.traveller_id,
+                Trip.id != trip.id,
+                claims(trip.starts_on, until),
+            )
+        )
+    )
+
+
+def claims(first: date, last: date) -> ColumnElement[bool]:
+    """Condition on `Trip`: one of these days is claimed for it, or would be, before any claim."""
+    return and_(
+        Trip.state != TripState.CANCELLED,
+        Trip.starts_on <= last,
+        first <= CLAIMED_UNTIL,
+        Trip.starts_on <= CLAIMED_UNTIL,
+    )
+
+
+def file_report(
+    session: Session,
+    viewer: Viewer,
+    trip_id: UUID,
+    *,
+    filed_on: date | None,
+    now: datetime,
+    zone: str,
+) -> Trip:
+    """The report (*laporan*) was filed on this date, today unless said otherwise; once and for all.
+
+    Possible when the trip is finished or its last day is over.
+    """
+    trip = _travellers(session, viewer, trip_id)
+    today = now.astimezone(ZoneInfo(zone)).date()
+    over = trip.state is not TripState.CANCELLED and today > trip.ends_on
+    if not (over or trip.state is TripState.FINISHED):
+        raise WrongState(trip.state)
+    if trip.reported_on is not None:
+        raise InvalidInput("filedOn", "laporan sudah disampaikan", "the report is filed already")
+    day = filed_on or today
+    if not trip.starts_on <= day <= today:
+        raise InvalidInput("filedOn", "sebelum berangkat atau di masa depan", "is out of time")
+    trip.reported_on = day
     session.flush()
     return trip
 
@@ -246,11 +312,17 @@ def _locked(session: Session, viewer: Viewer, trip_id: UUID) -> Trip:
     return access.trip(session, viewer, trip_id, *WHOLE_PLAN)
 
 
-def arrived(session: Session, trip_id: UUID) -> None:
-    """Note that something came which can change the verdict; serialises changes to the trip."""
+def arrived(session: Session, *trip_ids: UUID) -> None:
+    """Note that something came which can change the verdict; serialises changes to the trips.
+
+    Several are locked in one order, so that nobody waits for one who waits for her.
+    """
+    if len(trip_ids) > 1:
+        rows = select(TripProgress.trip_id).where(TripProgress.trip_id.in_(trip_ids))
+        session.execute(rows.order_by(TripProgress.trip_id).with_for_update())
     session.execute(
         update(TripProgress)
-        .where(TripProgress.trip_id == trip_id)
+        .where(TripProgress.trip_id.in_(trip_ids))
         .values(arrived=TripProgress.arrived + 1)
     )
 
@@ -274,6 +346,7 @@ WHOLE_PLAN: Final[tuple[ORMOption, ...]] = (
     contains_eager(Trip.traveller),
     joinedload(Trip.letter),
     selectinload(Trip.legs),
+    selectinload(Trip.flights),
     selectinload(Trip.lawful_places),
 )
 
@@ -322,24 +395,3 @@ def by_ids(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, Trip]:
     query = select(Trip).where(Trip.id.in_(trip_ids))
     found = session.scalars(query.options(joinedload(Trip.traveller), joinedload(Trip.letter)))
     return {trip.id: trip for trip in found}
-
-
-def legs_of(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, list[Leg]]:
-    """The legs of each trip, in order; the caller has made sure that the trips may be seen."""
-    found: dict[UUID, list[Leg]] = {trip_id: [] for trip_id in trip_ids}
-    for leg in session.scalars(
-        select(Leg).where(Leg.trip_id.in_(trip_ids)).order_by(Leg.trip_id, Leg.position)
-    ):
-        found[leg.trip_id].append(leg)
-    return found
-
-
-def lawful_places_of(
-    session: Session, trip_ids: Sequence[UUID]
-) -> Mapping[UUID, list[LawfulPlace]]:
-    """The lawful places of each trip; the caller has made sure that the trips may be seen."""
-    found: dict[UUID, list[LawfulPlace]] = {trip_id: [] for trip_id in trip_ids}
-    query = select(LawfulPlace).where(LawfulPlace.trip_id.in_(trip_ids))
-    for place in session.scalars(query.order_by(LawfulPlace.from_on)):
-        found[place.trip_id].append(place)
-    return found

@@ -30,6 +30,12 @@ def current(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, Verdict
     return {record.trip_id: record for record in records}
 
 
+def rulesets(session: Session, verdict_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+    """The version of the rules behind each verdict; the caller has seen to access."""
+    query = select(VerdictRecord.id, VerdictRecord.ruleset).where(VerdictRecord.id.in_(verdict_ids))
+    return dict(session.execute(query).all())
+
+
 def standing(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, list[DeviationRecord]]:
     """The deviations that stand on each trip, oldest first; the caller has seen to access."""
     found: dict[UUID, list[DeviationRecord]] = {trip_id: [] for trip_id in trip_ids}

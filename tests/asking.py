@@ -20,10 +20,11 @@ PROBLEM = """
 """
 TRIP = """
     ... on Trip { id state revision startsOn endsOn spdNumber transit startedAt finishedAt
-      claimedDays
+      claimedDays reportedOn
+      flights { number origin destination departsAt arrivesAt }
       letter { id number dated purpose signedById }
       traveller { id name }
-      legs { position regionCode zone arriveOn departOn transport flightNumber lodgingName
+      legs { position regionCode zone arriveOn departOn transport lodgingName
              lodgingLon lodgingLat }
       lawfulPlaces { regionCode kind fromOn untilOn } }
 """

@@ -27,7 +27,9 @@ def test_the_demonstration_plays_to_its_end() -> None:
     assert summary["as_expected"] is True
     assert {trip["tenant"] for trip in summary["trips"]} == {"samarinda", "balikpapan"}
     found = {kind["kind"] for trip in summary["trips"] for kind in trip["deviations"]}
-    assert found == {"NEVER_LEFT", "WRONG_REGION", "EARLY_RETURN", "SHORT_STAY"}
+    assert found == {
+        "NEVER_LEFT", "WRONG_REGION", "EARLY_RETURN", "SHORT_STAY", "LOW_COVERAGE",
+    }  # fmt: skip
     assert {trip["verdict"] for trip in summary["trips"]} == {
         "CONFORMS", "DEVIATES", "UNVERIFIABLE",
     }  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tenants.regions import shipped
-from tests.tracks import trip, verdict, walk
+from tests.tracks import accusations, trip, verdict, walk
 from workers.case import Deviation, Fixes, Outcome, Plan, Verdict
 from workers.track import RegionIndex
 
@@ -26,12 +26,12 @@ def on_real_outlines(plan: Plan, fixes: Fixes) -> Verdict:
 
 
 def conforms(judged: Verdict) -> bool:
-    return judged.outcome is Outcome.CONFORMS and judged.deviations == ()
+    return judged.outcome is Outcome.CONFORMS and accusations(judged) == []
 
 
 def only(judged: Verdict) -> Deviation:
     assert judged.outcome is Outcome.DEVIATES
-    (deviation,) = judged.deviations
+    (deviation,) = accusations(judged)
     return deviation
 
 
@@ -77,4 +77,4 @@ def test_an_island_no_outline_shows_is_no_wrong_region():
     )
     assert labels.codes[labels.inside[0]] is None
     track = walk((0, SAMARINDA), (8, SAMARINDA), (20, maratua), (56, maratua), (72, SAMARINDA))
-    assert on_real_outlines(trip("64.03"), track).deviations == ()
+    assert accusations(on_real_outlines(trip("64.03"), track)) == []

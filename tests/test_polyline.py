@@ -24,7 +24,8 @@ def line(*positions: tuple[float, float]) -> str:
 def fixes(*rows: tuple[float, float, float, float]) -> Fixes:
     """Of (seconds, lon, lat, accuracy)."""
     time, lon, lat, accuracy = np.array(rows, dtype=np.float64).T
-    return Fixes(time, lon, lat, accuracy, np.full(len(rows), NAN))
+    unknown = np.full(len(rows), NAN)
+    return Fixes(time, lon, lat, accuracy, unknown, np.zeros(len(rows), dtype=bool), unknown)
 
 
 def test_the_published_example():

@@ -145,7 +145,7 @@ def verdict(
     regions: RegionIndex = SQUARES,
 ) -> Verdict:
     """The verdict at an hour of the trip, by default long after it."""
-    dossier = Dossier(claim=claimed)
+    dossier = Dossier(claim=claimed, reported_on=START)
     return judge(plan, dossier, Ruleset(version=7), regions, fixes, as_of=at(hour))
 
 

@@ -183,10 +183,10 @@ class Likeness:
 class Pair:
     """Another traveller's phone that was near this one: both heard for `seconds`, over `nights`.
 
-    `apart_m` is the distance that is exceeded in one moment of a hundred.
+    `letter` is the other's; `apart_m` the distance that is exceeded in one moment of ten.
     """
 
-    traveller: str
+    letter: str
     seconds: float
     nights: int
     apart_m: float

@@ -1,22 +1,22 @@
 """A trip's evaluation: gather (SQL), judge (pure), record (SQL)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tenants import trips
 from tenants.evidence import DeviationRecord, DeviationState, VerdictRecord
 from tenants.models import TripProgress
 from tenants.realm import Tenant
+from workers.alike import compared, imprint
 from workers.case import Deviation, Verdict
 from workers.gather import Case, Versions, gather
-
-LOOK_AGAIN: Final = timedelta(hours=1)
 
 
 def evaluate(
@@ -32,6 +32,10 @@ def evaluate(
         case = gather(session, tenant, trip_id, now=now, by=by)
     if case is None:
         return ()
+    if case.over and not case.cancelled:
+        with tenant.session(readonly=False) as session:
+            imprint(session, case)
+            case = replace(case, dossier=compared(session, tenant, case))
     verdict = case.judged(now)
     with tenant.session(readonly=False) as session:
         return record(session, case, verdict, now=now)
@@ -41,14 +45,18 @@ def record(
     session: Session, case: Case, verdict: Verdict | None, *, now: datetime
 ) -> tuple[UUID, ...]:
     """Write the verdict (None for a cancelled trip) and its deviations; returns the new ones."""
-    progress = session.scalar(
-        select(TripProgress).where(TripProgress.trip_id == case.trip_id).with_for_update()
+    # Those under one letter are locked in one order: each may have news for the others.
+    locked = session.scalars(
+        select(TripProgress)
+        .where(TripProgress.trip_id.in_([case.trip_id, *case.companions]))
+        .order_by(TripProgress.trip_id)
+        .with_for_update()
     )
+    progress = {row.trip_id: row for row in locked}.get(case.trip_id)
     if progress is None or progress.evaluated > case.watermark:
         return ()
     progress.evaluated = case.watermark
-    over = verdict is None or verdict.final
-    progress.due_at = None if over else min(now + LOOK_AGAIN, max(case.window_end, now))
+    progress.due_at = None if verdict is None else case.due_at
     before = session.scalar(
         select(VerdictRecord).where(VerdictRecord.trip_id == case.trip_id, VerdictRecord.current)
     )
@@ -56,6 +64,9 @@ def record(
         if before is not None:
             before.current = False
         return ()
+    seen = {said["region"] for said in before.detail["stays"]} if before else set()
+    if case.companions and {stay.region for stay in verdict.stays} != seen:
+        trips.arrived(session, *case.companions)
     current = _current(session, case, verdict, before, now)
     return _cases(session, case.trip_id, current.id, verdict)
 

@@ -1,9 +1,9 @@
 """Gathering a case: all that a verdict depends on, read from the regency's database."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final, Generic, TypeVar
 from uuid import UUID
@@ -12,18 +12,38 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from tenants import boundaries, rates, tracks, trips
+from tenants import airports, boundaries, rates, records, rulesets, silences, tracks, trips
 from tenants.evidence import VerdictRecord
 from tenants.models import RulesetVersion, Trip, TripProgress, TripState
 from tenants.realm import Tenant
-from workers.case import Claim, Dossier, Fixes, LawfulPlace, Plan, PlannedLeg, Position, Verdict
+from workers.case import (
+    Assignment,
+    Attendance,
+    Claim,
+    Companion,
+    Dossier,
+    Fixes,
+    Flight,
+    LawfulPlace,
+    Plan,
+    PlannedLeg,
+    Position,
+    Silence,
+    SilenceReason,
+    Stay,
+    Verdict,
+)
 from workers.fold import State
+from workers.itinerary import midnight, moment
 from workers.judge import begin, conclude, fold
+from workers.rules.records import report_due
 from workers.ruleset import Ruleset, ruleset
 from workers.track import RegionIndex
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+LOOK_AGAIN: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +56,21 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A trip as it stood at one time; `watermark` says how much had arrived."""
+    """A trip as it stood at one time; `watermark` says how much had arrived.
+
+    `due_at`: when to look again by the clock; `companions`: the other trips under its letter;
+    `over`: its time has run out.
+    """
 
     trip_id: UUID
     watermark: int
     cancelled: bool
-    window_end: datetime
+    due_at: datetime | None
     versions: Versions
     state: State
     dossier: Dossier
+    companions: tuple[UUID, ...]
+    over: bool
 
     def judged(self, now: datetime) -> Verdict | None:
         """The verdict; None on a cancelled trip."""
@@ -67,27 +93,43 @@ def gather(
     ):
         return None
     trip = session.get_one(
-        Trip, trip_id, options=[selectinload(Trip.legs), selectinload(Trip.lawful_places)]
+        Trip,
+        trip_id,
+        options=[
+            selectinload(Trip.legs),
+            selectinload(Trip.lawful_places),
+            selectinload(Trip.flights),
+        ],
     )
-    versions = by or _versions(session, trip, now)
-    regions = _indexes.get(
-        (tenant.dsn, versions.boundary_set), lambda: _index(session, versions.boundary_set)
-    )
-    rules = _rulesets.get(
-        (tenant.dsn, versions.ruleset), lambda: _ruleset(session, versions.ruleset)
-    )
+    versions = by or _versions(session, trip)
+    plan = _plan(trip, tenant)
+    state = _state(session, tenant, trip_id, plan, versions)
+    over = trips.window_end(trip, tenant.zone) <= now
     return Case(
         trip_id=trip_id,
         watermark=progress.arrived,
         cancelled=trip.state is TripState.CANCELLED,
-        window_end=trips.window_end(trip, tenant.zone),
+        due_at=_due_at(trip, plan, state.itinerary.rules, now, over=over),
         versions=versions,
-        state=_state(session, tenant, trip_id, _plan(trip, tenant), rules, regions),
-        dossier=_dossier(session, trip),
+        state=state,
+        dossier=_dossier(session, tenant, trip),
+        companions=_under(session, trip),
+        over=over,
     )
 
 
-def _versions(session: Session, trip: Trip, now: datetime) -> Versions:
+def _due_at(
+    trip: Trip, plan: Plan, rules: Ruleset, now: datetime, *, over: bool
+) -> datetime | None:
+    """When to look again though nothing arrives: in an hour, at the end, when the report is due."""
+    if not over:
+        end = trips.window_end(trip, plan.home_zone)
+        return min(now + LOOK_AGAIN, max(end, now))
+    due = moment(midnight(report_due(plan, rules) + timedelta(days=1), plan.home_zone))
+    return due if trip.reported_on is None and due > now else None
+
+
+def _versions(session: Session, trip: Trip) -> Versions:
     closed = session.execute(
         select(VerdictRecord.ruleset, VerdictRecord.boundary_set).where(
             VerdictRecord.trip_id == trip.id, VerdictRecord.current, VerdictRecord.final
@@ -95,14 +137,8 @@ def _versions(session: Session, trip: Trip, now: datetime) -> Versions:
     ).first()
     if closed is not None:
         return Versions(*closed)
-    in_force = session.scalar(
-        select(RulesetVersion.version)
-        .where(RulesetVersion.valid_from <= now)
-        .order_by(RulesetVersion.valid_from.desc(), RulesetVersion.version.desc())
-        .limit(1)
-    )
-    assert in_force is not None, "a tenant is born with a ruleset"
-    return Versions(in_force, boundaries.current_version(session))
+    in_force = rulesets.in_force(session, trip.starts_on)
+    return Versions(in_force.version, boundaries.current_version(session))
 
 
 def _plan(trip: Trip, tenant: Tenant) -> Plan:
@@ -129,12 +165,84 @@ def _plan(trip: Trip, tenant: Tenant) -> Plan:
             for place in trip.lawful_places
         ),
         transit=frozenset(trip.transit),
+        flights=tuple(_flights(trip)),
         finished_at=trip.finished_at,
     )
 
 
-def _dossier(session: Session, trip: Trip) -> Dossier:
-    return Dossier(claim=_claim(session, trip))
+def _flights(trip: Trip) -> Iterator[Flight]:
+    for flight in trip.flights:
+        origin, there = airports.position(flight.origin), airports.position(flight.destination)
+        if origin is not None and there is not None:
+            yield Flight(
+                flight.number,
+                Position(lon=origin[0], lat=origin[1]),
+                Position(lon=there[0], lat=there[1]),
+                flight.departs_at,
+                flight.arrives_at,
+            )
+
+
+def _dossier(session: Session, tenant: Tenant, trip: Trip) -> Dossier:
+    start, end = trips.window_start(trip, tenant.zone), trips.window_end(trip, tenant.zone)
+    return Dossier(
+        claim=_claim(session, trip),
+        reported_on=trip.reported_on,
+        assignments=tuple(
+            Assignment(other.number, other.office, other.starts_on, other.ends_on)
+            for other in records.assignments(session, trip)
+        ),
+        attendance=tuple(
+            Attendance(row.started_at, row.ended_at)
+            for row in records.attendance(session, trip.traveller_id, start=start, end=end)
+        ),
+        companions=tuple(_companions(session, trip)),
+        silences=tuple(
+            Silence(row.started_at, row.ended_at, SilenceReason(row.reason))
+            for row in silences.read(session, [trip.id])[trip.id]
+        ),
+    )
+
+
+def _under(session: Session, trip: Trip) -> tuple[UUID, ...]:
+    """The other trips under the same letter."""
+    return tuple(
+        session.scalars(
+            select(Trip.id).where(
+                Trip.letter_id == trip.letter_id,
+                Trip.id != trip.id,
+                Trip.state != TripState.CANCELLED,
+            )
+        )
+    )
+
+
+def _companions(session: Session, trip: Trip) -> Iterator[Companion]:
+    rows = session.execute(
+        select(Trip.traveller_id, VerdictRecord.detail["stays"])
+        .outerjoin(
+            VerdictRecord, (VerdictRecord.trip_id == Trip.id) & VerdictRecord.current.is_(True)
+        )
+        .where(
+            Trip.letter_id == trip.letter_id,
+            Trip.id != trip.id,
+            Trip.state != TripState.CANCELLED,
+        )
+        .order_by(Trip.id)
+    )
+    for traveller_id, stays in rows:
+        yield Companion(
+            str(traveller_id),
+            tuple(
+                Stay(
+                    stay["region"],
+                    datetime.fromisoformat(stay["started_at"]),
+                    datetime.fromisoformat(stay["ended_at"]),
+                    stay["fixes"],
+                )
+                for stay in stays or ()
+            ),
+        )
 
 
 def _claim(session: Session, trip: Trip) -> Claim | None:
@@ -206,14 +314,15 @@ _tracks: Final[Kept[tuple[str, UUID], _Read]] = Kept(
 
 
 def _state(
-    session: Session,
-    tenant: Tenant,
-    trip_id: UUID,
-    plan: Plan,
-    rules: Ruleset,
-    regions: RegionIndex,
+    session: Session, tenant: Tenant, trip_id: UUID, plan: Plan, versions: Versions
 ) -> State:
     """The trip's track folded: only what arrived since it was last looked at is read."""
+    regions = _indexes.get(
+        (tenant.dsn, versions.boundary_set), lambda: _index(session, versions.boundary_set)
+    )
+    rules = _rulesets.get(
+        (tenant.dsn, versions.ruleset), lambda: _ruleset(session, versions.ruleset)
+    )
     key, against = (tenant.dsn, trip_id), (plan, rules, regions)
     read = _tracks.peek(key)
     if read is None or read.against != against:
@@ -221,20 +330,21 @@ def _state(
     more = tracks.read(session, [trip_id], after=read.arrival).get(trip_id)
     if more is None:
         return read.state
-    state = fold(read.state, _fixes(more))
+    state = fold(read.state, fixes_of(more))
     _tracks.put(key, _Read(against, more.arrival, state))
     return state
 
 
-def _fixes(track: tracks.Track) -> Fixes:
+def fixes_of(track: tracks.Track) -> Fixes:
+    """A track of the database as the judge takes it."""
     fixes = track.fixes
     return Fixes(
         fixes.time,
         fixes.lon,
         fixes.lat,
         fixes.accuracy.astype(np.float32),
-        np.zeros(len(fixes), dtype=np.bool_),
-        np.full(len(fixes), np.nan, dtype=np.float32),
+        fixes.mock,
+        fixes.battery.astype(np.float32),
         track.chunk,
         track.digests,
     )

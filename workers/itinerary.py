@@ -36,7 +36,7 @@ class Span:
 class Itinerary:
     """What a track is read against. `start`, `end`: the window, epoch s; `midnights`: its days'.
 
-    `seeing` is the first leg away from home, if any.
+    `allowed`: all regions where the plan lets one be on some day.
     """
 
     plan: Plan
@@ -47,6 +47,7 @@ class Itinerary:
     end: float
     spans: tuple[Span, ...]
     midnights: Floats
+    allowed: frozenset[str]
 
     def deadline(self, leg: PlannedLeg) -> float:
         """Until when a traveller may still be on the way to a leg, epoch s."""
@@ -61,13 +62,32 @@ def itinerary(plan: Plan, rules: Ruleset, regions: RegionIndex) -> Itinerary:
     end = midnight(plan.ends_on + timedelta(days=1), plan.home_zone)
     if plan.finished_at:
         end = max(start, min(end, plan.finished_at.timestamp()))
-    spans = tuple(_spans(plan, legs, rules, start=start, end=end))
+    always = frozenset((plan.home, *plan.transit, *(leg.region for leg in legs)))
+    always |= _airports(plan, regions)
+    spans = tuple(_spans(plan, legs, rules, always=always, start=start, end=end))
     midnights = np.array([span.start for span in spans])
-    return Itinerary(plan, rules, regions, legs, start, end, spans, midnights)
+    allowed = frozenset[str]().union(*(span.right for span in spans))
+    return Itinerary(plan, rules, regions, legs, start, end, spans, midnights, allowed)
+
+
+def _airports(plan: Plan, regions: RegionIndex) -> frozenset[str]:
+    """The regions that the flights of a plan lead through."""
+    places = [place for flight in plan.flights for place in (flight.origin, flight.destination)]
+    if not places:
+        return frozenset()
+    lon, lat = (np.array([getattr(place, name) for place in places]) for name in ("lon", "lat"))
+    labels = regions.label(regions.project(lon=lon, lat=lat), np.zeros(len(places)))
+    return frozenset(code for i in labels.inside if (code := labels.codes[i]) is not None)
 
 
 def _spans(
-    plan: Plan, legs: tuple[PlannedLeg, ...], rules: Ruleset, *, start: float, end: float
+    plan: Plan,
+    legs: tuple[PlannedLeg, ...],
+    rules: Ruleset,
+    *,
+    always: frozenset[str],
+    start: float,
+    end: float,
 ) -> Iterator[Span]:
     def there(day: date) -> list[PlannedLeg]:
         return [leg for leg in legs if leg.arrive_on <= day <= leg.depart_on]
@@ -75,7 +95,6 @@ def _spans(
     def zone(day: date) -> str:
         return next((leg.zone for leg in there(day)), plan.home_zone)
 
-    always = {plan.home, *plan.transit, *(leg.region for leg in legs)}
     day, opens = plan.starts_on, start
     while opens < end:
         following = day + timedelta(days=1)

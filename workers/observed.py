@@ -186,14 +186,14 @@ def _perhaps(code: str, label: Label, trip: Itinerary) -> bool:
 
 
 def _certainly(code: str, label: Label, trip: Itinerary) -> bool:
-    """Whether it can lie in no other region.
+    """Whether it can lie in no region that the plan allows besides.
 
-    Off the shore counts as home, unless the plan leads to a region without outline: it may be
-    just there.
+    Just over the border of home, where nobody was sent, is no journey. Off the shore counts as
+    home, unless the plan leads to a region without outline: it may be just there.
     """
     mapped = trip.regions.names
     inside, may = label
-    if code not in may or code not in mapped or may - {code, None}:
+    if code not in may or code not in mapped or (may - {code, None}) & trip.allowed:
         return False
     return inside is not None or all(leg.region in mapped for leg in trip.legs)
 
@@ -286,9 +286,16 @@ def visits(mask: Bools, spells: Rows, rules: Ruleset) -> tuple[Ints, Ints]:
     """The runs of spells long enough in number of fixes and time to be a presence."""
     first, last = runs(mask)
     total = np.append(0, np.cumsum(spells["fixes"]))
-    long = total[last + 1] - total[first] >= rules.visit_fixes
-    long &= spells["end"][last] - spells["start"][first] >= rules.visit_seconds
+    long = _lasting(
+        total[last + 1] - total[first], spells["end"][last], spells["start"][first], rules
+    )
     return first[long], last[long]
+
+
+def _lasting(fixes: Ints, end: Floats, start: Floats, rules: Ruleset) -> Bools:
+    """Whether it is a presence: enough fixes over some time, or two that frame a silence."""
+    counts = np.where(end - start > rules.gap_seconds, 2, rules.visit_fixes)
+    return np.asarray((fixes >= counts) & (end - start >= rules.visit_seconds))
 
 
 def _presence(mask: Bools, spells: Rows, rules: Ruleset) -> Bools:
@@ -307,10 +314,15 @@ def _stays(
     start, end, total = spells["start"], spells["end"], np.append(0, np.cumsum(spells["fixes"]))
     if not len(spells):
         return ()
-    cuts = np.flatnonzero((region[1:] != region[:-1]) | (np.diff(silence) > 0)) + 1
+    moves = region[1:] != region[:-1]
+    cuts = np.flatnonzero(moves | (np.diff(silence) > 0)) + 1
     firsts, lasts = np.append(0, cuts), np.append(cuts, len(spells)) - 1
     counts = total[lasts + 1] - total[firsts]
-    long = (counts >= rules.visit_fixes) & (end[lasts] - start[firsts] >= rules.visit_seconds)
+    # Some minutes of fixes on arriving are a presence, though the phone then sleeps for hours.
+    first = np.append(0, np.flatnonzero(moves) + 1)
+    last = np.append(first[1:], len(spells)) - 1
+    lasting = _lasting(total[last + 1] - total[first], end[last], start[first], rules)
+    long = lasting[np.searchsorted(first, firsts, side="right") - 1] & (end[lasts] > start[firsts])
     merged: list[list[int]] = []
     for first, last, fixes in np.column_stack((firsts, lasts, counts))[long].tolist():
         if merged:

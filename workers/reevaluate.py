@@ -1,7 +1,7 @@
 """Trying other rules or boundaries on closed trips: what would change, and then changing it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from tenants.evidence import VerdictRecord
 from tenants.models import AssignmentLetter, Trip
 from tenants.realm import Tenant
+from workers.alike import compared
 from workers.case import Outcome, Verdict
 from workers.evaluate import evaluate
 from workers.gather import Versions, gather
@@ -52,7 +53,7 @@ def closed(session: Session, *, since: date) -> list[Closed]:
         .join(AssignmentLetter, AssignmentLetter.id == Trip.letter_id)
         .where(VerdictRecord.current, VerdictRecord.final, Trip.starts_on >= since)
         .order_by(Trip.starts_on, Trip.id)
-    ).tuples()
+    )
     return [
         Closed(
             verdict.trip_id,
@@ -73,6 +74,8 @@ def tried(tenant: Tenant, trips: list[Closed], *, by: Versions, now: datetime) -
     for trip in trips:
         with tenant.session(readonly=True) as session:
             case = gather(session, tenant, trip.trip_id, now=now, by=by)
+            if case is not None:
+                case = replace(case, dossier=compared(session, tenant, case))
         verdict = case.judged(now) if case else None
         if verdict is not None:
             yield Change(trip, verdict.outcome, _findings(verdict))

@@ -79,7 +79,7 @@ class Ruleset:
         "time around an excursion at most: a flight out and back takes longer",
     )
     gap_seconds: float = parameter(
-        3_600, "s", "diam yang dianggap tidak diketahui", "silence that is unknown time"
+        4_500, "s", "diam yang dianggap tidak diketahui", "silence that is unknown time"
     )
     still_m: float = parameter(
         1_000,
@@ -142,6 +142,16 @@ class Ruleset:
         "being this near again after the window: 5 km/h, slower than a river boat",
     )
 
+    never_left_coverage: float = parameter(
+        0.6, "", "cakupan untuk itu", "known time in that case", rule=DeviationKind.NEVER_LEFT
+    )
+    never_left_share: float = parameter(
+        0.5,
+        "",
+        "bagian hari yang terbukti di tempat asal, bila sisanya tidak diketahui",
+        "share of the days proven at home, where the others are unknown and nothing was seen away",
+        rule=DeviationKind.NEVER_LEFT,
+    )
     wrong_seconds: float = parameter(
         3 * 3_600,
         "s",
@@ -237,11 +247,7 @@ class Ruleset:
         rule=DeviationKind.MOCK_FLAG,
     )
     mock_seconds: float = parameter(
-        900,
-        "s",
-        "rentang titik bertanda palsu",
-        "time over which they are spread at least",
-        rule=DeviationKind.MOCK_FLAG,
+        900, "s", "rentangnya", "time over which they are spread", rule=DeviationKind.MOCK_FLAG
     )
     jump_m: float = parameter(
         50_000,
@@ -300,25 +306,21 @@ class Ruleset:
         rule=DeviationKind.COPIED_TRACK,
     )
     carried_m: float = parameter(
-        150,
+        250,
         "m",
-        "jarak kedua ponsel yang tidak pernah dilampaui",
-        "distance the phones exceed in no more than one moment of a hundred",
+        "jarak kedua ponsel yang jarang dilampaui",
+        "distance that the phones exceed in no more than one moment of ten",
         rule=DeviationKind.CARRIED_PHONE,
     )
     carried_seconds: float = parameter(
-        36 * 3_600,
+        24 * 3_600,
         "s",
         "lama kedua ponsel teramati bersama",
         "time both phones were heard together",
         rule=DeviationKind.CARRIED_PHONE,
     )
     carried_nights: int = parameter(
-        1,
-        "",
-        "malam bersama sekurang-kurangnya",
-        "nights among it at least",
-        rule=DeviationKind.CARRIED_PHONE,
+        1, "", "malam bersama", "nights among it at least", rule=DeviationKind.CARRIED_PHONE
     )
     attendance_seconds: float = parameter(
         4 * 3_600,

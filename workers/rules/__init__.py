@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from workers.case import DeviationKind
 from workers.rules.elsewhere import WRONG_REGION
 from workers.rules.group import GROUP_HEADCOUNT
+from workers.rules.phone import PHONE
 from workers.rules.places import PLACES
 from workers.rules.presence import PRESENCE
 from workers.rules.records import RECORDS
@@ -15,6 +16,7 @@ RULES: tuple[Rule, ...] = (
     WRONG_REGION,
     GROUP_HEADCOUNT,
     *PLACES,
+    *PHONE,
     *RECORDS,
 )
 

@@ -21,7 +21,7 @@ from workers.rules.wording import (
 
 
 def never_left(seen: Observed) -> Iterator[Deviation]:
-    """The trip was not made: every day is proven to have been spent at home.
+    """The trip was not made: its days are proven to have been spent at home, or most of them.
 
     Silent about trips within the home region (*dalam kota*) and days on which home is a lawful
     place; live only once the planned arrival is long over and the traveller is still at home.
@@ -71,7 +71,19 @@ def unreached(seen: Observed) -> PlannedLeg | None:
         for day, span in zip(seen.days, seen.spans, strict=True)
         if span.testable and span.end <= seen.until
     ]
-    return leg if ended and set(ended) == {DayState.HOME} else None
+    idle = ended.count(DayState.HOME)
+    open_days = len(ended) - idle
+    claim = seen.dossier.claim
+    if not open_days:
+        return leg if idle else None
+    proven = (
+        seen.final
+        and idle >= seen.rules.never_left_share * len(ended)
+        and seen.coverage >= seen.rules.never_left_coverage
+        and DayState.AWAY not in ended
+    )
+    # Whoever claims no more days than are unknown may have travelled on those.
+    return leg if proven and not (claim and claim.days <= open_days) else None
 
 
 def late_start(seen: Observed) -> Iterator[Deviation]:

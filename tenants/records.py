@@ -1,0 +1,203 @@
+"""What others hold on record about travellers: attendance data, assignments elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, joinedload
+
+from tenants import access, trips
+from tenants.access import Viewer
+from tenants.evidence import Attendance, OutsideAssignment
+from tenants.models import Member, Role, Trip, TripState
+from tenants.plans import LONGEST_TRIP, text_of
+from tenants.problems import InvalidInput
+
+MOST_ENTRIES: Final = 1_000
+ONE_DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Somebody at the home office from clocking in to clocking out, at once when both equal."""
+
+    member_id: UUID
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How many entries were new, and the trips that they concern."""
+
+    recorded: int
+    known: int
+    trip_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Days that the same person claims under another letter, both included."""
+
+    number: str
+    office: str
+    starts_on: date
+    ends_on: date
+
+
+def record_attendance(
+    session: Session, viewer: Viewer, entries: Sequence[Presence], *, source: str, now: datetime
+) -> Recorded:
+    """Keep attendance data (*presensi*); what is known already changes nothing.
+
+    Raises `NotAllowed`, `InvalidInput`, and `NotFound` for somebody the regency does not know.
+    """
+    viewer.require(Role.TENANT_ADMIN, Role.INSPECTOR)
+    if not 1 <= len(entries) <= MOST_ENTRIES:
+        raise InvalidInput("entries", f"harus 1-{MOST_ENTRIES}", f"must be 1 to {MOST_ENTRIES}")
+    source = text_of("source", source)
+    for index, entry in enumerate(entries):
+        if not entry.started_at <= entry.ended_at <= now:
+            raise InvalidInput(f"entries.{index}", "waktunya tidak sah", "has no valid time")
+        if entry.ended_at - entry.started_at > ONE_DAY:
+            raise InvalidInput(f"entries.{index}", "lebih dari sehari", "is longer than a day")
+    for member_id in {entry.member_id for entry in entries}:
+        access.member(session, viewer, member_id)
+    rows = [
+        {
+            "id": uuid4(),
+            "member_id": entry.member_id,
+            "started_at": entry.started_at,
+            "ended_at": entry.ended_at,
+            "source": source,
+            "recorded_by_id": viewer.member_id,
+        }
+        for entry in dict.fromkeys(entries)
+    ]
+    added = session.execute(
+        insert(Attendance).values(rows).on_conflict_do_nothing().returning(Attendance.member_id)
+    ).all()
+    concerned: set[UUID] = set()
+    for entry in entries:
+        first, last = entry.started_at.date() - ONE_DAY, entry.ended_at.date() + ONE_DAY
+        concerned.update(_trips(session, entry.member_id, first, last) if added else ())
+    return _recorded(session, len(added), len(entries), concerned)
+
+
+def record_assignment(
+    session: Session, viewer: Viewer, member_id: UUID, elsewhere: Elsewhere, *, source: str
+) -> Recorded:
+    """Keep that a person is on another letter too, of an office or system outside this one.
+
+    Raises `NotAllowed`, `NotFound`, `InvalidInput`, also when the number is known with other dates.
+    """
+    viewer.require(Role.TENANT_ADMIN, Role.INSPECTOR)
+    access.member(session, viewer, member_id)
+    if not elsewhere.starts_on <= elsewhere.ends_on <= elsewhere.starts_on + LONGEST_TRIP:
+        raise InvalidInput("endsOn", "sebelum mulai atau terlalu lama", "is before it or too late")
+    number = text_of("number", elsewhere.number)
+    added = session.execute(
+        insert(OutsideAssignment)
+        .values(
+            id=uuid4(),
+            member_id=member_id,
+            number=number,
+            office=text_of("office", elsewhere.office),
+            starts_on=elsewhere.starts_on,
+            ends_on=elsewhere.ends_on,
+            source=text_of("source", source),
+            recorded_by_id=viewer.member_id,
+        )
+        .on_conflict_do_nothing()
+        .returning(OutsideAssignment.id)
+    ).all()
+    if not added:
+        known = session.scalars(
+            select(OutsideAssignment).where(
+                OutsideAssignment.member_id == member_id, OutsideAssignment.number == number
+            )
+        ).one()
+        if (known.starts_on, known.ends_on) != (elsewhere.starts_on, elsewhere.ends_on):
+            raise InvalidInput("number", "sudah ada dengan tanggal lain", "is known, other dates")
+    concerned = _trips(session, member_id, elsewhere.starts_on, elsewhere.ends_on) if added else ()
+    return _recorded(session, len(added), 1, set(concerned))
+
+
+def _trips(session: Session, member_id: UUID, first: date, last: date) -> Sequence[UUID]:
+    """The person's trips on these days, as planned or as claimed."""
+    return session.scalars(
+        select(Trip.id).where(
+            Trip.traveller_id == member_id,
+            Trip.state != TripState.CANCELLED,
+            Trip.starts_on <= last,
+            (Trip.ends_on >= first) | (first <= trips.CLAIMED_UNTIL),
+        )
+    ).all()
+
+
+def _recorded(session: Session, added: int, given: int, concerned: set[UUID]) -> Recorded:
+    if concerned:
+        trips.arrived(session, *concerned)
+    return Recorded(added, given - added, tuple(sorted(concerned)))
+
+
+def attendance(
+    session: Session, member_id: UUID, *, start: datetime, end: datetime
+) -> list[Attendance]:
+    """A person's attendance between two times, in order; access is the caller's matter."""
+    return list(
+        session.scalars(
+            select(Attendance)
+            .where(
+                Attendance.member_id == member_id,
+                Attendance.started_at < end,
+                Attendance.ended_at >= start,
+            )
+            .order_by(Attendance.started_at, Attendance.ended_at)
+        )
+    )
+
+
+def assignments(session: Session, trip: Trip) -> list[Elsewhere]:
+    """The other letters under which the traveller claims days of this trip, or would.
+
+    These are her other trips of this regency, by the days claimed for each, and what was recorded
+    of other offices and systems. Access is the caller's matter.
+    """
+    last = max(trip.ended_on, trip.starts_on + timedelta(days=(trip.claimed_days or 1) - 1))
+    own = session.execute(
+        select(Trip, trips.CLAIMED_UNTIL)
+        .where(
+            Trip.traveller_id == trip.traveller_id,
+            Trip.id != trip.id,
+            Trip.letter_id != trip.letter_id,
+            trips.claims(trip.starts_on, last),
+        )
+        .options(joinedload(Trip.letter), joinedload(Trip.traveller).joinedload(Member.office))
+        .order_by(Trip.starts_on)
+    )
+    outside = session.scalars(
+        select(OutsideAssignment)
+        .where(
+            OutsideAssignment.member_id == trip.traveller_id,
+            OutsideAssignment.starts_on <= last,
+            OutsideAssignment.ends_on >= trip.starts_on,
+        )
+        .order_by(OutsideAssignment.starts_on, OutsideAssignment.number)
+    )
+    return [
+        *(
+            Elsewhere(
+                other.letter.number,
+                other.traveller.office.name if other.traveller.office else "",
+                other.starts_on,
+                until,
+            )
+            for other, until in own
+        ),
+        *(Elsewhere(row.number, row.office, row.starts_on, row.ends_on) for row in outside),
+    ]
