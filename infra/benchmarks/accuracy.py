@@ -6,6 +6,7 @@ Needs no servers. The simulator knows nothing of the rules, and no rule was set 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import permutations
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from rich.table import Table
 from infra.benchmarks.measure import followed, said
 from tenants.regions import shipped
 from workers.case import Companion, DeviationKind, Outcome, Severity, Verdict
+from workers.itinerary import midnight
 from workers.judge import judge
 from workers.likeness import cells, likeness, pair, prints
 from workers.ruleset import Ruleset
@@ -27,7 +29,9 @@ from workers.track import RegionIndex
 
 Kind = DeviationKind
 KNOWN: Final = 0.6
-"""Coverage above which recall is asked for."""
+"""Share of the time with a fix around it, above which recall is asked for."""
+SILENCE: Final = 4_500
+"""Seconds between the fixes around it at most."""
 STAY_SECONDS: Final = 2 * 3_600
 """Shorter stays away from home are not held against the verdict's: they belong to a journey."""
 BARS: Final[dict[str, tuple[frozenset[DeviationKind], frozenset[DeviationKind]]]] = {
@@ -115,7 +119,7 @@ class Accuracy:
     cases: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, number: int, trip: Scenario, verdict: Verdict) -> None:
-        truth, known = trip.truth, verdict.coverage > KNOWN
+        truth, known = trip.truth, heard(trip) > KNOWN
         since, until = truth.interval
         said = [d for d in verdict.deviations if _counts(d.kind, d.severity)]
         hits = {d.kind for d in said if d.started_at <= until and d.ended_at >= since}
@@ -275,6 +279,18 @@ def _acquainted(story: Scene, verdicts: Sequence[Verdict]) -> Iterable[Scenario]
             dossier = replace(dossier, pairs=(*dossier.pairs, *([near] if near else [])))
         dossiers[i] = dossier
     return (replace(trip, dossier=dossier) for trip, dossier in zip(story, dossiers, strict=True))
+
+
+def heard(trip: Scenario) -> float:
+    """Share of a trip's time with a fix at most an hour and a quarter before and after it.
+
+    Unlike a verdict's coverage it leaves out silences that end where they began.
+    """
+    start = midnight(trip.plan.starts_on, trip.plan.home_zone)
+    end = midnight(trip.plan.ends_on + timedelta(days=1), trip.plan.home_zone)
+    time = np.sort(trip.fixes.time[(trip.fixes.time >= start) & (trip.fixes.time < end)])
+    wait = np.diff(np.concatenate(([start], time, [end])))
+    return float(wait[wait <= SILENCE].sum()) / (end - start)
 
 
 def _counts(kind: DeviationKind, severity: Severity) -> bool:
