@@ -1,5 +1,6 @@
 """Fingerprints of tracks, by which those that are alike find each other without being compared."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,47 +12,51 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Another trip, how many fingerprints it shares, and how many it has."""
+    """Another trip, how many fingerprints of a kind it shares, and how many of it it has."""
 
+    kind: int
     trip_id: UUID
     shared: int
     total: int
 
 
-def replace(session: Session, trip_id: UUID, kind: int, prints: NDArray[np.int64]) -> bool:
-    """Make these the fingerprints of one kind that the trip has; whether any was not there.
+def replace(session: Session, trip_id: UUID, prints: Mapping[int, NDArray[np.int64]]) -> bool:
+    """Make these, by kind, the fingerprints that the trip has; whether any was not there.
 
     Writes what differs only.
     """
-    given = {"trip_id": trip_id, "kind": kind, "prints": np.unique(prints).tolist()}
-    session.execute(REMOVE, given)
-    return session.execute(ADD, given).first() is not None
+    kinds = np.repeat(list(prints), [len(found) for found in prints.values()])
+    given = {
+        "trip_id": trip_id,
+        "kinds": kinds.tolist(),
+        "prints": np.concatenate(list(prints.values())).tolist(),
+    }
+    return session.execute(REPLACE, given).first() is not None
 
 
-REMOVE = text(
-    "DELETE FROM track_print WHERE trip_id = :trip_id AND kind = :kind"
-    " AND print NOT IN (SELECT unnest(CAST(:prints AS bigint[])))"
-)
-ADD = text(
-    "INSERT INTO track_print (kind, print, trip_id)"
-    " SELECT :kind, print, :trip_id FROM unnest(CAST(:prints AS bigint[])) AS print"
+REPLACE = text(
+    "WITH given AS (SELECT DISTINCT kind, print FROM"
+    " unnest(CAST(:kinds AS smallint[]), CAST(:prints AS bigint[])) AS given (kind, print)),"
+    " gone AS (DELETE FROM track_print old WHERE trip_id = :trip_id AND NOT EXISTS"
+    " (SELECT 1 FROM given WHERE given.kind = old.kind AND given.print = old.print))"
+    " INSERT INTO track_print (kind, print, trip_id) SELECT kind, print, :trip_id FROM given"
     " ON CONFLICT DO NOTHING RETURNING print"
 )
 
 
-def alike(session: Session, trip_id: UUID, kind: int, *, least: int) -> list[Alike]:
+def alike(session: Session, trip_id: UUID, *, least: int) -> list[Alike]:
     """The trips that share at least `least` fingerprints of a kind with this one, most first."""
-    rows = session.execute(ALIKE, {"trip_id": trip_id, "kind": kind, "least": least})
+    rows = session.execute(ALIKE, {"trip_id": trip_id, "least": least})
     return [Alike(*row) for row in rows]
 
 
 ALIKE = text(
-    "SELECT found.trip_id, found.shared,"
-    " (SELECT count(*) FROM track_print WHERE trip_id = found.trip_id AND kind = :kind)"
-    " FROM (SELECT other.trip_id, count(*) AS shared FROM track_print mine"
-    "  JOIN track_print other ON other.print = mine.print AND other.kind = :kind"
+    "SELECT found.kind, found.trip_id, found.shared,"
+    " (SELECT count(*) FROM track_print WHERE trip_id = found.trip_id AND kind = found.kind)"
+    " FROM (SELECT mine.kind, other.trip_id, count(*) AS shared FROM track_print mine"
+    "  JOIN track_print other ON other.print = mine.print AND other.kind = mine.kind"
     "  AND other.trip_id <> :trip_id"
-    "  WHERE mine.trip_id = :trip_id AND mine.kind = :kind"
-    "  GROUP BY other.trip_id HAVING count(*) >= :least) AS found"
+    "  WHERE mine.trip_id = :trip_id"
+    "  GROUP BY mine.kind, other.trip_id HAVING count(*) >= :least) AS found"
     " ORDER BY found.shared DESC, found.trip_id"
 )

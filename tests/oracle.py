@@ -92,7 +92,8 @@ def sighting(rows, trip, labels):
         )
     best = min(row["reach"] for row in rows)
     good = [row for row in rows if row["reach"] <= 2 * best]
-    lon, lat, reach = (median_low(row[name] for row in good) for name in ("lon", "lat", "reach"))
+    lon, lat = (median_low(row[name] for row in good) for name in ("lon", "lat"))
+    reach = max(row["reach"] for row in good)
     ((x, y),) = trip.regions.project(lon=np.array([lon]), lat=np.array([lat]))
     found = trip.regions.label(np.array([[x, y]]), np.array([np.float32(reach)], dtype=float))
     may = frozenset(code for code, so in zip(found.codes, found.may[0], strict=True) if so)

@@ -28,18 +28,14 @@ def imprint(session: Session, case: Case) -> None:
     fixes = _fixes(case)
     if not len(fixes.time):
         return
-    new = [
-        prints.replace(session, case.trip_id, kind, found)
-        for kind, found in ((COPIES, prints_of(fixes)), (TOGETHER, cells(fixes)))
-    ]
-    others = _candidates(session, case.trip_id)
-    if any(new) and others:
+    found = {COPIES: prints_of(fixes), TOGETHER: cells(fixes)}
+    if prints.replace(session, case.trip_id, found) and (others := _others(session, case.trip_id)):
         trips.arrived(session, *others)
 
 
 def compared(session: Session, tenant: Tenant, case: Case) -> Dossier:
     """The dossier with the tracks that repeat this one, and the phones that never left it."""
-    others = _candidates(session, case.trip_id)
+    others = _others(session, case.trip_id)
     if not others:
         return case.dossier
     mine = _fixes(case)
@@ -78,10 +74,11 @@ def compared(session: Session, tenant: Tenant, case: Case) -> Dossier:
     return replace(case.dossier, likenesses=tuple(likenesses), pairs=tuple(pairs))
 
 
-def _candidates(session: Session, trip_id: UUID) -> set[UUID]:
-    copies = prints.alike(session, trip_id, COPIES, least=FEWEST)
-    near = prints.alike(session, trip_id, TOGETHER, least=FEWEST)
-    near = [one for one in near if one.shared * 2 * SHARED >= one.total]
+def _others(session: Session, trip_id: UUID) -> set[UUID]:
+    """The trips worth comparing this one with."""
+    found = prints.alike(session, trip_id, least=FEWEST)
+    copies = [one for one in found if one.kind == COPIES]
+    near = [one for one in found if one.kind == TOGETHER and one.shared * 2 * SHARED >= one.total]
     return {one.trip_id for one in (*copies[:MOST_COMPARED], *near[:MOST_COMPARED])}
 
 

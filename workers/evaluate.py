@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from tenants import trips
@@ -32,13 +32,16 @@ def evaluate(
         case = gather(session, tenant, trip_id, now=now, by=by)
     if case is None:
         return ()
-    if case.over and not case.cancelled:
-        with tenant.session(readonly=False) as session:
+    with tenant.session(readonly=False) as session:
+        # What a crash takes from here is found again: the counters go with it.
+        session.execute(NOT_AT_ONCE)
+        if case.over and not case.cancelled:
             imprint(session, case)
             case = replace(case, dossier=compared(session, tenant, case))
-    verdict = case.judged(now)
-    with tenant.session(readonly=False) as session:
-        return record(session, case, verdict, now=now)
+        return record(session, case, case.judged(now), now=now)
+
+
+NOT_AT_ONCE: Final = text("SET LOCAL synchronous_commit = off")
 
 
 def record(

@@ -105,6 +105,7 @@ def gather(
     plan = _plan(trip, tenant)
     state = _state(session, tenant, trip_id, plan, versions)
     over = trips.window_end(trip, tenant.zone) <= now
+    beside = _beside(session, trip)
     return Case(
         trip_id=trip_id,
         watermark=progress.arrived,
@@ -112,8 +113,8 @@ def gather(
         due_at=_due_at(trip, plan, state.itinerary.rules, now, over=over),
         versions=versions,
         state=state,
-        dossier=_dossier(session, tenant, trip),
-        companions=_under(session, trip),
+        dossier=_dossier(session, tenant, trip, tuple(beside.values())),
+        companions=tuple(beside),
         over=over,
     )
 
@@ -183,7 +184,9 @@ def _flights(trip: Trip) -> Iterator[Flight]:
             )
 
 
-def _dossier(session: Session, tenant: Tenant, trip: Trip) -> Dossier:
+def _dossier(
+    session: Session, tenant: Tenant, trip: Trip, companions: tuple[Companion, ...]
+) -> Dossier:
     start, end = trips.window_start(trip, tenant.zone), trips.window_end(trip, tenant.zone)
     return Dossier(
         claim=_claim(session, trip),
@@ -196,7 +199,7 @@ def _dossier(session: Session, tenant: Tenant, trip: Trip) -> Dossier:
             Attendance(row.started_at, row.ended_at)
             for row in records.attendance(session, trip.traveller_id, start=start, end=end)
         ),
-        companions=tuple(_companions(session, trip)),
+        companions=companions,
         silences=tuple(
             Silence(row.started_at, row.ended_at, SilenceReason(row.reason))
             for row in silences.read(session, [trip.id])[trip.id]
@@ -204,22 +207,10 @@ def _dossier(session: Session, tenant: Tenant, trip: Trip) -> Dossier:
     )
 
 
-def _under(session: Session, trip: Trip) -> tuple[UUID, ...]:
+def _beside(session: Session, trip: Trip) -> dict[UUID, Companion]:
     """The other trips under the same letter."""
-    return tuple(
-        session.scalars(
-            select(Trip.id).where(
-                Trip.letter_id == trip.letter_id,
-                Trip.id != trip.id,
-                Trip.state != TripState.CANCELLED,
-            )
-        )
-    )
-
-
-def _companions(session: Session, trip: Trip) -> Iterator[Companion]:
     rows = session.execute(
-        select(Trip.traveller_id, VerdictRecord.detail["stays"])
+        select(Trip.id, Trip.traveller_id, VerdictRecord.detail["stays"])
         .outerjoin(
             VerdictRecord, (VerdictRecord.trip_id == Trip.id) & VerdictRecord.current.is_(True)
         )
@@ -230,8 +221,8 @@ def _companions(session: Session, trip: Trip) -> Iterator[Companion]:
         )
         .order_by(Trip.id)
     )
-    for traveller_id, stays in rows:
-        yield Companion(
+    return {
+        trip_id: Companion(
             str(traveller_id),
             tuple(
                 Stay(
@@ -243,6 +234,8 @@ def _companions(session: Session, trip: Trip) -> Iterator[Companion]:
                 for stay in stays or ()
             ),
         )
+        for trip_id, traveller_id, stays in rows
+    }
 
 
 def _claim(session: Session, trip: Trip) -> Claim | None:

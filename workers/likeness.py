@@ -16,7 +16,7 @@ from workers.track import METRES_PER_DEGREE, Bools, Floats, Ints
 
 Prints = NDArray[np.int64]
 
-MOST: Final = 512
+MOST: Final = 256
 """Fingerprints kept of a track; of more, those whose hash ends in enough zeros."""
 
 LINKS: Final = 4
@@ -131,6 +131,8 @@ def _sorted(fixes: Fixes) -> tuple[Floats, Floats, Floats]:
     """Times, longitudes and latitudes in order of time, each time once: the furthest west."""
     sane = np.isfinite(fixes.time) & np.isfinite(fixes.lon) & np.isfinite(fixes.lat)
     time, lon, lat = fixes.time[sane], fixes.lon[sane], fixes.lat[sane]
+    if (np.diff(time) > 0).all():
+        return time, lon, lat
     order = np.lexsort((lat, lon, time))
     order = order[np.diff(time[order], prepend=-np.inf) > 0]
     return time[order], lon[order], lat[order]

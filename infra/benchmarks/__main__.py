@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from infra import world
-from infra.benchmarks import birth, ingest, news, read
+from infra.benchmarks import accuracy, birth, evaluate, ingest, news, read
 from infra.benchmarks.measure import HOME, Report
 from infra.processes import stop_on_signals
 from infra.stories import Traveller
@@ -21,6 +21,7 @@ KINDS: Final[dict[str, tuple[Callable[..., Report], tuple[str, ...]]]] = {
     "read": (read.measure, ("api",)),
     "news": (news.measure, EVERYTHING),
     "birth": (birth.measure, ()),
+    "evaluate": (evaluate.measure, ("api",)),
 }
 
 
@@ -29,15 +30,20 @@ def main() -> None:
         prog="infra/bench",
         description="Measures Jejak Dinas against a peer in the same run, on servers of its own.",
     )
-    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("kind", choices=(*KINDS, "accuracy"))
     parser.add_argument("--json", action="store_true", help="all raw figures as JSON on stdout")
     parser.add_argument("--rounds", type=int, help="how often each side is measured (news: trips)")
     parser.add_argument(
         "--judged", action="store_true", help="ingest: the workers judge while fixes arrive"
     )
+    parser.add_argument("--trips", type=int, default=1_000, help="accuracy: trips simulated")
+    parser.add_argument("--seed", type=int, default=1, help="accuracy: of the simulator")
     options = parser.parse_args()
     if options.judged and options.kind != "ingest":
         parser.error("--judged is for ingest")
+    if options.kind == "accuracy":
+        accuracy.measure(trips=options.trips, seed=options.seed).print(as_json=options.json)
+        return
     stop_on_signals()
     measure, processes = KINDS[options.kind]
     how = {"rounds": options.rounds} if options.rounds else {}
