@@ -1,0 +1,155 @@
+"""What the evaluator is told besides positions, from the mutation to the verdict."""
+
+from datetime import UTC, datetime, time, timedelta
+
+from conftest import BALIKPAPAN, SAMARINDA, fixes_at, plan, today, verdict
+
+RECORD = """
+mutation ($trip: UUID!, $fixes: [FixInput!]!, $silences: [SilenceInput!]!) {
+  recordTrack(tripId: $trip, fixes: $fixes, silences: $silences) {
+    ... on TrackReceipt { accepted silences } ... on Problem { code message }
+  }
+}"""
+TOLD = """
+query ($trip: UUID!) {
+  trip(id: $trip) {
+    reportedOn
+    flights { number origin destination }
+    timeline {
+      date planned state knownSeconds
+      seen { regionCode startedAt endedAt } unknown { startedAt endedAt reason }
+    }
+    deviations { kind severity message refutedBy refutedByEn ruleset amount }
+  }
+}"""
+ATTENDANCE = """
+mutation ($member: UUID!, $from: DateTime!, $until: DateTime!) {
+  recordAttendance(
+    source: "Presensi BKPSDM"
+    entries: [{ memberId: $member, startedAt: $from, endedAt: $until }]
+  ) { ... on RecordReceipt { recorded known } ... on Problem { code } }
+}"""
+ELSEWHERE = """
+mutation ($member: UUID!, $from: Date!, $until: Date!) {
+  recordOutsideAssignment(
+    source: "Surat temuan" memberId: $member number: "ST/LUAR/1" office: "Dinas Lain"
+    startsOn: $from endsOn: $until
+  ) { ... on RecordReceipt { recorded known } ... on Problem { code } }
+}"""
+REPORT = """
+mutation ($trip: UUID!) {
+  fileReport(id: $trip) { ... on Trip { reportedOn } ... on Problem { code } }
+}"""
+
+
+def send(someone, trip, fixes, silences=()):
+    sent = {"trip": trip, "fixes": fixes, "silences": list(silences)}
+    return someone.front_end.ask(RECORD, **sent)["recordTrack"]
+
+
+def stayed(someone, trip, first, where=BALIKPAPAN, days=3, **changes):
+    for day in range(days):
+        fixes = [fix | changes for fix in fixes_at(where, first, 24 * day + 5, 24 * day + 22)]
+        assert send(someone, trip, fixes)["accepted"] == len(fixes)
+
+
+def told(people, trip):
+    verdict(people.as_("inspektur"), trip)
+    return people.as_("inspektur").ask(TOLD, trip=trip)["trip"]
+
+
+def kinds(shown):
+    return {found["kind"]: found for found in shown["deviations"]}
+
+
+def at(day, hour):
+    return (datetime.combine(day, time(), UTC) + timedelta(hours=hour - 8)).isoformat()
+
+
+def test_simulated_positions_are_a_deviation_with_its_refutation(people, issue):
+    someone = people.fresh()
+    trip = issue(someone, plan())["id"]
+    stayed(someone, trip, today() - timedelta(days=5), mock=True, battery=0.8)
+    found = kinds(told(people, trip))["MOCK_FLAG"]
+    assert found["severity"] == "MEDIUM"
+    assert found["ruleset"] == 1
+    assert found["refutedBy"] != found["refutedByEn"] != ""
+
+
+def test_a_silence_the_phone_explains_is_told_day_by_day(people, issue):
+    someone = people.fresh()
+    first = today() - timedelta(days=5)
+    trip = issue(someone, plan())["id"]
+    silence = {"startedAt": at(first, 22), "endedAt": at(first, 72), "reason": "NO_POWER"}
+    receipt = send(someone, trip, fixes_at(BALIKPAPAN, first, 5, 22), [silence])
+    assert receipt["silences"] == 1
+    assert send(someone, trip, [], [silence])["silences"] == 0
+    shown = told(people, trip)
+    assert [day["planned"] for day in shown["timeline"]] == [["64.71"]] * 3
+    assert [seen["regionCode"] for seen in shown["timeline"][0]["seen"]] == ["64.71"]
+    assert [gap["reason"] for gap in shown["timeline"][1]["unknown"]] == ["NO_POWER"]
+    assert shown["timeline"][2]["knownSeconds"] == 0
+    assert kinds(shown)["LOW_COVERAGE"]["severity"] == "NOTE"
+
+
+def test_before_any_verdict_the_timeline_is_the_plan(people, issue):
+    trip = issue(people.fresh(), plan(starts=300))["id"]
+    days = people.as_("inspektur").ask(TOLD, trip=trip)["trip"]["timeline"]
+    assert [(day["state"], day["seen"], day["unknown"]) for day in days] == [
+        ("UNKNOWN", [], [])
+    ] * 3
+
+
+def test_attendance_at_home_on_a_travel_day(people, issue):
+    someone = people.fresh()
+    first = today() - timedelta(days=5)
+    trip = issue(someone, plan())["id"]
+    stayed(someone, trip, first)
+    middle = first + timedelta(days=1)
+    given = {"member": someone.id, "from": at(middle, 7.5), "until": at(middle, 16)}
+    inspector = people.as_("inspektur")
+    assert inspector.ask(ATTENDANCE, **given)["recordAttendance"] == {"recorded": 1, "known": 0}
+    assert inspector.ask(ATTENDANCE, **given)["recordAttendance"] == {"recorded": 0, "known": 1}
+    assert "ATTENDANCE_CONFLICT" in kinds(told(people, trip))
+    refused = someone.front_end.ask(ATTENDANCE, **given)["recordAttendance"]
+    assert refused == {"code": "NOT_ALLOWED"}
+
+
+def test_days_claimed_under_another_letter_as_well(people, issue):
+    someone = people.fresh()
+    first = today() - timedelta(days=5)
+    trip = issue(someone, plan())["id"]
+    stayed(someone, trip, first)
+    given = {"member": someone.id, "from": str(first), "until": str(first)}
+    recorded = people.as_("inspektur").ask(ELSEWHERE, **given)["recordOutsideAssignment"]
+    assert recorded == {"recorded": 1, "known": 0}
+    assert "ST/LUAR/1" in kinds(told(people, trip))["OVERLAP"]["message"]
+
+
+def test_a_report_is_filed_once(people, issue):
+    someone = people.fresh()
+    trip = issue(someone, plan())["id"]
+    stayed(someone, trip, today() - timedelta(days=5))
+    filed = someone.front_end.ask(REPORT, trip=trip)["fileReport"]
+    assert filed["reportedOn"]
+    assert someone.front_end.ask(REPORT, trip=trip)["fileReport"] == {"code": "INVALID_INPUT"}
+    assert told(people, trip)["reportedOn"] == filed["reportedOn"]
+
+
+def test_a_copied_track_is_found_under_another_traveller(people, issue):
+    first = today() - timedelta(days=5)
+    one, other = people.fresh(), people.fresh()
+    road = [
+        {
+            "time": at(first, 8 + minute / 60),
+            "lon": round(SAMARINDA[0] - minute * 0.00117 + (minute * 7 % 11) * 1e-4, 6),
+            "lat": round(SAMARINDA[1] - minute * 0.003 + (minute * 5 % 13) * 1e-4, 6),
+            "accuracy": 12,
+        }
+        for minute in range(240)
+    ]
+    for who in (one, other):
+        trip = issue(who, plan())["id"]
+        assert send(who, trip, road)["accepted"] == len(road)
+        found = kinds(told(people, trip))
+    assert found["COPIED_TRACK"]["severity"] == "HIGH"
