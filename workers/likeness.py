@@ -16,7 +16,7 @@ from workers.track import METRES_PER_DEGREE, Bools, Floats, Ints
 
 Prints = NDArray[np.int64]
 
-MOST: Final = 256
+MOST: Final = 512
 """Fingerprints kept of a track; of more, those whose hash ends in enough zeros."""
 
 LINKS: Final = 4
