@@ -1,10 +1,11 @@
 """A trip's evaluation: gather (SQL), judge (pure), record (SQL)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -32,16 +33,21 @@ def evaluate(
         case = gather(session, tenant, trip_id, now=now, by=by)
     if case is None:
         return ()
-    with tenant.session(readonly=False) as session:
-        # What a crash takes from here is found again: the counters go with it.
-        session.execute(NOT_AT_ONCE)
-        if case.over and not case.cancelled:
+    # Two transactions: each locks progress in one order, together they would not.
+    if case.over and not case.cancelled:
+        with _written(tenant) as session:
             imprint(session, case)
             case = replace(case, dossier=compared(session, tenant, case))
+    with _written(tenant) as session:
         return record(session, case, case.judged(now), now=now)
 
 
-NOT_AT_ONCE: Final = text("SET LOCAL synchronous_commit = off")
+@contextmanager
+def _written(tenant: Tenant) -> Iterator[Session]:
+    """A transaction that waits for no disk: what a crash takes is found again by the counters."""
+    with tenant.session(readonly=False) as session:
+        session.execute(text("SET LOCAL synchronous_commit = off"))
+        yield session
 
 
 def record(
