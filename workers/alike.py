@@ -23,19 +23,27 @@ SHARED: Final = 3
 """Phones in one bag share a cell of one grid in three; these are the least worth comparing."""
 
 
-def imprint(session: Session, case: Case) -> None:
-    """Keep the fingerprints of a trip that is over; those alike have something new to look at."""
+def imprinted(session: Session, tenant: Tenant, case: Case) -> Dossier:
+    """As `compared`, once the fingerprints of a trip that is over are kept.
+
+    If any is new, the trips that are alike have something to look at.
+    """
     fixes = _fixes(case)
-    if not len(fixes.time):
-        return
-    found = {COPIES: prints_of(fixes), TOGETHER: cells(fixes)}
-    if prints.replace(session, case.trip_id, found) and (others := _others(session, case.trip_id)):
+    fresh = bool(len(fixes.time)) and prints.replace(
+        session, case.trip_id, {COPIES: prints_of(fixes), TOGETHER: cells(fixes)}
+    )
+    others = _others(session, case.trip_id)
+    if fresh and others:
         trips.arrived(session, *others)
+    return _compared(session, tenant, case, others)
 
 
 def compared(session: Session, tenant: Tenant, case: Case) -> Dossier:
     """The dossier with the tracks that repeat this one, and the phones that never left it."""
-    others = _others(session, case.trip_id)
+    return _compared(session, tenant, case, _others(session, case.trip_id))
+
+
+def _compared(session: Session, tenant: Tenant, case: Case, others: set[UUID]) -> Dossier:
     if not others:
         return case.dossier
     mine = _fixes(case)

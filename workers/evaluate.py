@@ -15,7 +15,7 @@ from tenants import trips
 from tenants.evidence import DeviationRecord, DeviationState, VerdictRecord
 from tenants.models import TripProgress
 from tenants.realm import Tenant
-from workers.alike import compared, imprint
+from workers.alike import imprinted
 from workers.case import Deviation, Verdict
 from workers.gather import Case, Versions, gather
 
@@ -36,8 +36,7 @@ def evaluate(
     # Two transactions: each locks progress in one order, together they would not.
     if case.over and not case.cancelled:
         with _written(tenant) as session:
-            imprint(session, case)
-            case = replace(case, dossier=compared(session, tenant, case))
+            case = replace(case, dossier=imprinted(session, tenant, case))
     with _written(tenant) as session:
         return record(session, case, case.judged(now), now=now)
 
@@ -83,14 +82,7 @@ def record(
 def _current(
     session: Session, case: Case, verdict: Verdict, before: VerdictRecord | None, now: datetime
 ) -> VerdictRecord:
-    detail = _plain(
-        {
-            "days": [asdict(day) for day in verdict.days],
-            "stays": [asdict(stay) for stay in verdict.stays],
-            "gaps": [asdict(gap) for gap in verdict.gaps],
-            "deviations": [asdict(deviation) for deviation in verdict.deviations],
-        }
-    )
+    detail = detail_of(verdict)
     refreshed = {
         "coverage": verdict.coverage,
         "observed_days": verdict.observed_days,
@@ -99,7 +91,12 @@ def _current(
         "evaluated_at": now,
         "detail": detail,
     }
-    if before is not None and _same_finding(case, verdict, before):
+    kept = (verdict.outcome, verdict.final, verdict.ruleset, case.versions.boundary_set)
+    if (
+        before is not None
+        and (before.outcome, before.final, before.ruleset, before.boundary_set) == kept
+        and findings(before.detail) == findings(detail)
+    ):
         for name, value in refreshed.items():
             setattr(before, name, value)
         return before
@@ -120,22 +117,25 @@ def _current(
     return current
 
 
-def _same_finding(case: Case, verdict: Verdict, before: VerdictRecord) -> bool:
-    said = [
-        (said["kind"], said["severity"], said["leg"], said["region"], said["amount"])
-        for said in before.detail["deviations"]
-    ]
-    says = [
-        (found.kind, found.severity, found.leg, found.region, _plain(found.amount))
-        for found in verdict.deviations
-    ]
-    return (before.outcome, before.final, before.ruleset, before.boundary_set, said) == (
-        verdict.outcome,
-        verdict.final,
-        verdict.ruleset,
-        case.versions.boundary_set,
-        says,
+def detail_of(verdict: Verdict) -> dict[str, Any]:
+    """What a verdict was made of, in the types of JSON, as its record keeps it."""
+    parts = {name: getattr(verdict, name) for name in ("days", "stays", "gaps", "deviations")}
+    plain: dict[str, Any] = _plain(
+        {name: [asdict(one) for one in part] for name, part in parts.items()}
     )
+    return plain
+
+
+Finding = tuple[str, str, int | None, str | None, str | None]
+"""Kind, severity, leg, region and amount of a deviation."""
+
+
+def findings(detail: Mapping[str, Any]) -> list[Finding]:
+    """What a verdict's detail says of the trip, but for times and words."""
+    return [
+        (said["kind"], said["severity"], said["leg"], said["region"], said["amount"])
+        for said in detail["deviations"]
+    ]
 
 
 def _cases(session: Session, trip_id: UUID, verdict_id: UUID, verdict: Verdict) -> tuple[UUID, ...]:

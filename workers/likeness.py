@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.case import Fixes, Likeness, Pair
+from workers.fold import BIN
 from workers.track import METRES_PER_DEGREE, Bools, Floats, Ints
 
 Prints = NDArray[np.int64]
@@ -39,7 +40,6 @@ CELL: Final = 0.0027
 GRIDS: Final = 3
 """Grids of 300 m cells, shifted by a third: what is 100 m apart shares a cell of one at least."""
 
-BIN: Final = 300
 NIGHT_FROM: Final = 23
 NIGHT_UNTIL: Final = 5
 NIGHT_BINS: Final = 3
@@ -113,8 +113,9 @@ def pair(mine: Fixes, theirs: Fixes, *, letter: str, zone: str) -> Pair | None:
     wait = np.abs(time[here] - other[0][j])
     away = at[here] - np.column_stack((other[1][j], other[2][j])) * scale
     apart = np.hypot(*away.T) - pace * wait
-    offset = datetime.fromtimestamp(float(time[here[0]]), UTC).astimezone(ZoneInfo(zone))
-    local = both * BIN + offset.utcoffset().total_seconds()  # type: ignore[union-attr]
+    heard_at = float(time[here[0]])
+    there_then = datetime.fromtimestamp(heard_at, ZoneInfo(zone)).replace(tzinfo=UTC)
+    local = both * BIN + round(there_then.timestamp() - heard_at)
     hour = local // 3_600 % 24
     dark = (hour >= NIGHT_FROM) | (hour < NIGHT_UNTIL)
     # From noon to noon, so that midnight divides no night.

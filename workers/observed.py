@@ -24,10 +24,9 @@ class Observed:
     until, as_of: how far the trip has run, and the hour it is judged at, epoch s. region: the
     region each spell is held in. home: certainly there. maybe_away: in a presence perhaps outside
     home. right: perhaps where the plan allows it that day. present: per leg, in a presence there
-    that is not perhaps at home. dwelling: near one place. known, still: bool (n + 1,), the
-    intervals before each spell and after the last: those not unknown, and of the silences those
-    that end near where they began. cover: known time. days: those begun so far; spans: their
-    times.
+    that is not perhaps at home. dwelling: near one place. known: bool (n + 1,), the intervals
+    before each spell and after the last that are not unknown. cover: known time. days: those begun
+    so far; spans: their times.
     """
 
     itinerary: Itinerary
@@ -44,7 +43,6 @@ class Observed:
     present: tuple[Bools, ...]
     dwelling: Bools
     known: Bools
-    still: Bools
     cover: Cover
     spans: tuple[Span, ...]
     days: tuple[Day, ...]
@@ -119,7 +117,7 @@ def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Ob
         known[:] = False
     dwelling = spells["dwelling"] | (still & known)[:-1] | (still & known)[1:]
     cover = cover_of(edges, np.ones(len(spells), dtype=np.bool_), known)
-    maybe_home = labels.where(lambda label: _perhaps(home, label, trip))
+    maybe_home = labels.may(frozenset({home}))
     certain = labels.where(lambda label: _certainly(home, label, trip))
     away, maybe_away = _presence(~maybe_home, spells, rules), _presence(~certain, spells, rules)
     spans = tuple(span for span in trip.spans if span.start < until)
@@ -144,8 +142,7 @@ def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Ob
         right=allowed | _near_shore(trip, spells, labels),
         present=tuple(
             _presence(
-                labels.where(lambda label, code=leg.region: _perhaps(code, label, trip))  # type: ignore[misc]
-                & (~maybe_home | (leg.region == home)),
+                labels.may(frozenset({leg.region})) & (~maybe_home | (leg.region == home)),
                 spells,
                 rules,
             )
@@ -153,7 +150,6 @@ def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Ob
         ),
         dwelling=dwelling,
         known=known,
-        still=still,
         cover=cover,
         spans=spans,
         days=tuple(
@@ -171,6 +167,7 @@ class _Labels:
     """The labels of a track's spells, looked at once each."""
 
     def __init__(self, state: State) -> None:
+        self.mapped = state.itinerary.regions.names
         self.labels = state.labels
         self.number = state.spells["label"]
 
@@ -179,10 +176,14 @@ class _Labels:
         table = np.array([holds(label) for label in self.labels], dtype=np.bool_)
         return np.asarray(table[self.number]) if len(table) else np.zeros(0, dtype=np.bool_)
 
+    def known_as(self, codes: frozenset[str]) -> frozenset[str | None]:
+        """Regions as labels have them: those without outline are outside of all that have one."""
+        return frozenset(code if code in self.mapped else None for code in codes)
 
-def _perhaps(code: str, label: Label, trip: Itinerary) -> bool:
-    """Whether it may lie in a region; one without outline lies outside all that have one."""
-    return (code if code in trip.regions.names else None) in label[1]
+    def may(self, codes: frozenset[str]) -> Bools:
+        """Which spells may lie in one of these regions."""
+        wanted = self.known_as(codes)
+        return self.where(lambda label: not wanted.isdisjoint(label[1]))
 
 
 def _certainly(code: str, label: Label, trip: Itinerary) -> bool:
@@ -202,17 +203,9 @@ def _allowed(trip: Itinerary, spells: Rows, labels: _Labels) -> Bools:
     """Spells that may lie where the plan allows it that day."""
     found = np.zeros(len(spells), dtype=np.bool_)
     for right in {span.right for span in trip.spans}:
-        mapped = _mapped(right, trip)
         on_day = np.array([span.right == right for span in trip.spans])
-        found |= on_day[spells["day"]] & labels.where(
-            lambda label, mapped=mapped: not mapped.isdisjoint(label[1])  # type: ignore[misc]
-        )
+        found |= on_day[spells["day"]] & labels.may(right)
     return found
-
-
-def _mapped(codes: frozenset[str], trip: Itinerary) -> frozenset[str | None]:
-    """Regions as labels have them: those without outline are outside of all."""
-    return frozenset(code if code in trip.regions.names else None for code in codes)
 
 
 def _regions(trip: Itinerary, spells: Rows, labels: _Labels) -> NDArray[np.object_]:
@@ -228,7 +221,7 @@ def _regions(trip: Itinerary, spells: Rows, labels: _Labels) -> NDArray[np.objec
 
     def read(label: Label, span: Span) -> tuple[str | None, frozenset[str | None]]:
         inside, may = label
-        right = may & _mapped(span.right, trip)
+        right = may & labels.known_as(span.right)
         if not right or inside in right:
             return inside, right or may
         sure = next((code for code in order if code in right), None)
@@ -271,8 +264,8 @@ def _near_shore(trip: Itinerary, spells: Rows, labels: _Labels) -> Bools:
     """Spells outside every outline, but not so far from the right regions as to be elsewhere."""
     near = labels.where(lambda label: label[0] is None)
     if near.any():
-        right = frozenset[str]().union(*(span.right for span in trip.spans))
-        near[near] = trip.regions.near(right, spells["middle"][near], trip.rules.offshore_m)
+        at = spells["middle"][near]
+        near[near] = trip.regions.near(trip.allowed, at, trip.rules.offshore_m)
     return near
 
 

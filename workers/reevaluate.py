@@ -1,8 +1,9 @@
 """Trying other rules or boundaries on closed trips: what would change, and then changing it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,8 +13,8 @@ from tenants.evidence import VerdictRecord
 from tenants.models import AssignmentLetter, Trip
 from tenants.realm import Tenant
 from workers.alike import compared
-from workers.case import Outcome, Verdict
-from workers.evaluate import evaluate
+from workers.case import Outcome
+from workers.evaluate import detail_of, evaluate, findings
 from workers.gather import Versions, gather
 
 Finding = tuple[str, str, str | None, str | None]
@@ -60,10 +61,7 @@ def closed(session: Session, *, since: date) -> list[Closed]:
             letter,
             Versions(verdict.ruleset, verdict.boundary_set),
             Outcome(verdict.outcome),
-            frozenset(
-                (said["kind"], said["severity"], said["region"], said["amount"])
-                for said in verdict.detail["deviations"]
-            ),
+            _told(verdict.detail),
         )
         for verdict, letter in rows
     ]
@@ -78,7 +76,7 @@ def tried(tenant: Tenant, trips: list[Closed], *, by: Versions, now: datetime) -
                 case = replace(case, dossier=compared(session, tenant, case))
         verdict = case.judged(now) if case else None
         if verdict is not None:
-            yield Change(trip, verdict.outcome, _findings(verdict))
+            yield Change(trip, verdict.outcome, _told(detail_of(verdict)))
 
 
 def apply(tenant: Tenant, change: Change, *, by: Versions, now: datetime) -> None:
@@ -86,13 +84,7 @@ def apply(tenant: Tenant, change: Change, *, by: Versions, now: datetime) -> Non
     evaluate(tenant, change.trip.trip_id, now=now, by=by)
 
 
-def _findings(verdict: Verdict) -> frozenset[Finding]:
+def _told(detail: Mapping[str, Any]) -> frozenset[Finding]:
     return frozenset(
-        (
-            found.kind.value,
-            found.severity.value,
-            found.region,
-            None if found.amount is None else str(found.amount),
-        )
-        for found in verdict.deviations
+        (kind, severity, region, amount) for kind, severity, _, region, amount in findings(detail)
     )

@@ -31,12 +31,6 @@ class Labels:
     inside: Ints
     may: Bools
 
-    def column(self, code: str | None) -> Bools:
-        """Which fixes may lie in a region; none when the track came nowhere near it."""
-        if code not in self.codes:
-            return np.zeros(len(self.inside), dtype=np.bool_)
-        return np.asarray(self.may[:, self.codes.index(code)])
-
 
 class RegionIndex:
     """The outlines of one boundary version, on a plane in metres (error below 2 % in Indonesia).
