@@ -56,7 +56,7 @@ def case(stayed_home):
 def colleague(people, issue):
     """Somebody of the same office, with a trip of her own."""
     who = people.fresh()
-    issue(who)
+    issue(who, plan(starts=2))
     return who
 
 
