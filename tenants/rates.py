@@ -45,15 +45,3 @@ def add(
     session.add(rate)
     session.flush()
     return rate
-
-
-def in_force(session: Session, province_code: str, day: date) -> Decimal | None:
-    """The rupiah a day on `day` in a province of destination, None when nobody entered any."""
-    amount: Decimal | None = session.scalar(
-        select(DailyAllowance.amount).where(
-            DailyAllowance.province_code == province_code,
-            DailyAllowance.valid_from <= day,
-            (DailyAllowance.valid_until.is_(None)) | (DailyAllowance.valid_until >= day),
-        )
-    )
-    return amount

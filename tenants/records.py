@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from tenants import access, trips
 from tenants.access import Viewer
 from tenants.evidence import Attendance, OutsideAssignment
-from tenants.models import Member, Role, Trip, TripState
+from tenants.models import Role, Trip, TripState
 from tenants.plans import LONGEST_TRIP, text_of
 from tenants.problems import InvalidInput
 
@@ -143,61 +143,3 @@ def _recorded(session: Session, added: int, given: int, concerned: set[UUID]) ->
     if concerned:
         trips.arrived(session, *concerned)
     return Recorded(added, given - added, tuple(sorted(concerned)))
-
-
-def attendance(
-    session: Session, member_id: UUID, *, start: datetime, end: datetime
-) -> list[Attendance]:
-    """A person's attendance between two times, in order; access is the caller's matter."""
-    return list(
-        session.scalars(
-            select(Attendance)
-            .where(
-                Attendance.member_id == member_id,
-                Attendance.started_at < end,
-                Attendance.ended_at >= start,
-            )
-            .order_by(Attendance.started_at, Attendance.ended_at)
-        )
-    )
-
-
-def assignments(session: Session, trip: Trip) -> list[Elsewhere]:
-    """The other letters under which the traveller claims days of this trip, or would.
-
-    These are her other trips of this regency, by the days claimed for each, and what was recorded
-    of other offices and systems. Access is the caller's matter.
-    """
-    last = max(trip.ended_on, trip.starts_on + timedelta(days=(trip.claimed_days or 1) - 1))
-    own = session.execute(
-        select(Trip, trips.CLAIMED_UNTIL)
-        .where(
-            Trip.traveller_id == trip.traveller_id,
-            Trip.id != trip.id,
-            Trip.letter_id != trip.letter_id,
-            trips.claims(trip.starts_on, last),
-        )
-        .options(joinedload(Trip.letter), joinedload(Trip.traveller).joinedload(Member.office))
-        .order_by(Trip.starts_on)
-    )
-    outside = session.scalars(
-        select(OutsideAssignment)
-        .where(
-            OutsideAssignment.member_id == trip.traveller_id,
-            OutsideAssignment.starts_on <= last,
-            OutsideAssignment.ends_on >= trip.starts_on,
-        )
-        .order_by(OutsideAssignment.starts_on, OutsideAssignment.number)
-    )
-    return [
-        *(
-            Elsewhere(
-                other.letter.number,
-                other.traveller.office.name if other.traveller.office else "",
-                other.starts_on,
-                until,
-            )
-            for other, until in own
-        ),
-        *(Elsewhere(row.number, row.office, row.starts_on, row.ends_on) for row in outside),
-    ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tenants.models import RulesetVersion
@@ -12,18 +12,6 @@ from tenants.plans import text_of
 from tenants.problems import InvalidInput, NotFound
 
 LOCK: Final = 0x72756C6573
-
-
-def in_force(session: Session, day: date) -> RulesetVersion:
-    """The newest version that is valid on the day; before all of them, the oldest."""
-    valid = (RulesetVersion.valid_from <= day) & or_(
-        RulesetVersion.valid_until.is_(None), RulesetVersion.valid_until >= day
-    )
-    newest = select(RulesetVersion).order_by(RulesetVersion.version.desc())
-    oldest = select(RulesetVersion).order_by(RulesetVersion.valid_from, RulesetVersion.version)
-    found = session.scalar(newest.where(valid).limit(1)) or session.scalar(oldest.limit(1))
-    assert found is not None, "a tenant is born with a ruleset"
-    return found
 
 
 def get(session: Session, version: int) -> RulesetVersion:

@@ -1,15 +1,14 @@
 """What a phone says of the times in which it recorded nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tenants import evidence
 from tenants.problems import InvalidInput
 
 MOST_SILENCES: Final = 100
@@ -86,16 +85,3 @@ ADD = text(
     " AND known.ended_at >= told.ended_at)"
     " ON CONFLICT DO NOTHING RETURNING 1"
 )
-
-
-def read(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, list[Silence]]:
-    """The silences of each trip, in order of time; access is the caller's matter."""
-    found: dict[UUID, list[Silence]] = {trip_id: [] for trip_id in trip_ids}
-    rows = session.scalars(
-        select(evidence.Silence)
-        .where(evidence.Silence.trip_id.in_(trip_ids))
-        .order_by(evidence.Silence.started_at, evidence.Silence.ended_at)
-    )
-    for row in rows:
-        found[row.trip_id].append(Silence(row.started_at, row.ended_at, row.reason))
-    return found

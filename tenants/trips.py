@@ -258,7 +258,9 @@ def beside(session: Session, trip: Trip, until: date) -> list[UUID]:
     )
 
 
-def claims(first: date, last: date) -> ColumnElement[bool]:
+def claims(
+    first: date | ColumnElement[date], last: date | ColumnElement[date]
+) -> ColumnElement[bool]:
     """Condition on `Trip`: one of these days is claimed for it, or would be, before any claim."""
     return and_(
         Trip.state != TripState.CANCELLED,

@@ -1,21 +1,21 @@
 """Gathering a case: all that a verdict depends on, read from the regency's database."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
-from tenants import airports, boundaries, rates, records, rulesets, silences, tracks, trips
-from tenants.evidence import VerdictRecord
-from tenants.models import RulesetVersion, Trip, TripProgress, TripState
+from tenants import airports, boundaries, dossiers, rulesets, tracks, trips
+from tenants.dossiers import OnRecord
+from tenants.models import Trip, TripState
 from tenants.realm import Tenant
+from tenants.together import Row
 from workers.case import (
     Assignment,
     Attendance,
@@ -85,27 +85,22 @@ def gather(
     A trip that is closed stays under the versions it was closed by, unless others are asked for:
     then it is due whatever its state.
     """
-    progress = session.get(TripProgress, trip_id)
-    if progress is None or not (
+    found = dossiers.progress(session, trip_id)
+    if found is None:
+        return None
+    progress, trip = found
+    if not (
         by is not None
         or progress.arrived != progress.evaluated
         or (progress.due_at is not None and progress.due_at <= now)
     ):
         return None
-    trip = session.get_one(
-        Trip,
-        trip_id,
-        options=[
-            selectinload(Trip.legs),
-            selectinload(Trip.lawful_places),
-            selectinload(Trip.flights),
-        ],
-    )
-    versions = by or _versions(session, trip)
-    plan = _plan(trip, tenant)
+    start, end = trips.window_start(trip, tenant.zone), trips.window_end(trip, tenant.zone)
+    known = dossiers.read(session, trip, start=start, end=end)
+    plan = _plan(trip, tenant, known)
+    versions = by or Versions(*(known["closed"] or known["in_force"])[0])
     state = _state(session, tenant, trip_id, plan, versions)
-    over = trips.window_end(trip, tenant.zone) <= now
-    beside = _beside(session, trip)
+    over = end <= now
     return Case(
         trip_id=trip_id,
         watermark=progress.arrived,
@@ -113,8 +108,8 @@ def gather(
         due_at=_due_at(trip, plan, state.itinerary.rules, now, over=over),
         versions=versions,
         state=state,
-        dossier=_dossier(session, tenant, trip, tuple(beside.values())),
-        companions=tuple(beside),
+        dossier=_dossier(trip, known),
+        companions=tuple(trip_id for trip_id, *_ in known["beside"]),
         over=over,
     )
 
@@ -130,19 +125,7 @@ def _due_at(
     return due if trip.reported_on is None and due > now else None
 
 
-def _versions(session: Session, trip: Trip) -> Versions:
-    closed = session.execute(
-        select(VerdictRecord.ruleset, VerdictRecord.boundary_set).where(
-            VerdictRecord.trip_id == trip.id, VerdictRecord.current, VerdictRecord.final
-        )
-    ).first()
-    if closed is not None:
-        return Versions(*closed)
-    in_force = rulesets.in_force(session, trip.starts_on)
-    return Versions(in_force.version, boundaries.current_version(session))
-
-
-def _plan(trip: Trip, tenant: Tenant) -> Plan:
+def _plan(trip: Trip, tenant: Tenant, known: OnRecord) -> Plan:
     return Plan(
         home=tenant.code,
         home_zone=tenant.zone,
@@ -150,100 +133,55 @@ def _plan(trip: Trip, tenant: Tenant) -> Plan:
         ends_on=trip.ends_on,
         legs=tuple(
             PlannedLeg(
-                leg.position,
-                leg.region_code,
-                leg.zone,
-                leg.arrive_on,
-                leg.depart_on,
-                None
-                if leg.lodging_lon is None or leg.lodging_lat is None
-                else Position(lon=leg.lodging_lon, lat=leg.lodging_lat),
+                position,
+                region,
+                zone,
+                arrive_on,
+                depart_on,
+                None if lon is None else Position(lon=lon, lat=lat),
             )
-            for leg in trip.legs
+            for position, region, zone, arrive_on, depart_on, lon, lat in known["legs"]
         ),
-        lawful_places=tuple(
-            LawfulPlace(place.region_code, place.from_on, place.until_on)
-            for place in trip.lawful_places
-        ),
+        lawful_places=tuple(LawfulPlace(*place) for place in known["places"]),
         transit=frozenset(trip.transit),
-        flights=tuple(_flights(trip)),
+        flights=tuple(_flights(known["flights"])),
         finished_at=trip.finished_at,
     )
 
 
-def _flights(trip: Trip) -> Iterator[Flight]:
-    for flight in trip.flights:
-        origin, there = airports.position(flight.origin), airports.position(flight.destination)
-        if origin is not None and there is not None:
+def _flights(flights: Iterable[Row]) -> Iterator[Flight]:
+    for number, origin, destination, departs_at, arrives_at in flights:
+        here, there = airports.position(origin), airports.position(destination)
+        if here is not None and there is not None:
             yield Flight(
-                flight.number,
-                Position(lon=origin[0], lat=origin[1]),
+                number,
+                Position(lon=here[0], lat=here[1]),
                 Position(lon=there[0], lat=there[1]),
-                flight.departs_at,
-                flight.arrives_at,
+                departs_at,
+                arrives_at,
             )
 
 
-def _dossier(
-    session: Session, tenant: Tenant, trip: Trip, companions: tuple[Companion, ...]
-) -> Dossier:
-    start, end = trips.window_start(trip, tenant.zone), trips.window_end(trip, tenant.zone)
+def _dossier(trip: Trip, known: OnRecord) -> Dossier:
+    (allowance,) = known["allowance"] or [(None,)]
     return Dossier(
-        claim=_claim(session, trip),
+        claim=None if trip.claimed_days is None else Claim(trip.claimed_days, *allowance),
         reported_on=trip.reported_on,
-        assignments=tuple(
-            Assignment(other.number, other.office, other.starts_on, other.ends_on)
-            for other in records.assignments(session, trip)
+        assignments=tuple(Assignment(*other) for other in (*known["own"], *known["outside"])),
+        attendance=tuple(Attendance(*presence) for presence in known["attendance"]),
+        companions=tuple(
+            Companion(str(traveller_id), tuple(map(_stay, stays or ())))
+            for _, traveller_id, stays in known["beside"]
         ),
-        attendance=tuple(
-            Attendance(row.started_at, row.ended_at)
-            for row in records.attendance(session, trip.traveller_id, start=start, end=end)
-        ),
-        companions=companions,
         silences=tuple(
-            Silence(row.started_at, row.ended_at, SilenceReason(row.reason))
-            for row in silences.read(session, [trip.id])[trip.id]
+            Silence(start, end, SilenceReason(reason)) for start, end, reason in known["silences"]
         ),
     )
 
 
-def _beside(session: Session, trip: Trip) -> dict[UUID, Companion]:
-    """The other trips under the same letter."""
-    rows = session.execute(
-        select(Trip.id, Trip.traveller_id, VerdictRecord.detail["stays"])
-        .outerjoin(
-            VerdictRecord, (VerdictRecord.trip_id == Trip.id) & VerdictRecord.current.is_(True)
-        )
-        .where(
-            Trip.letter_id == trip.letter_id,
-            Trip.id != trip.id,
-            Trip.state != TripState.CANCELLED,
-        )
-        .order_by(Trip.id)
-    )
-    return {
-        trip_id: Companion(
-            str(traveller_id),
-            tuple(
-                Stay(
-                    stay["region"],
-                    datetime.fromisoformat(stay["started_at"]),
-                    datetime.fromisoformat(stay["ended_at"]),
-                    stay["fixes"],
-                )
-                for stay in stays or ()
-            ),
-        )
-        for trip_id, traveller_id, stays in rows
-    }
-
-
-def _claim(session: Session, trip: Trip) -> Claim | None:
-    """The claim, with the daily allowance of the first destination's province on the first day."""
-    if trip.claimed_days is None:
-        return None
-    allowance = rates.in_force(session, trip.legs[0].region_code[:2], trip.starts_on)
-    return Claim(trip.claimed_days, allowance)
+def _stay(said: Mapping[str, Any]) -> Stay:
+    start, end = (datetime.fromisoformat(said[name]) for name in ("started_at", "ended_at"))
+    return Stay(said["region"], start, end, said["fixes"])
 
 
 def _index(session: Session, version: int) -> RegionIndex:
@@ -252,7 +190,7 @@ def _index(session: Session, version: int) -> RegionIndex:
 
 
 def _ruleset(session: Session, version: int) -> Ruleset:
-    return ruleset(version, session.get_one(RulesetVersion, version).parameters)
+    return ruleset(version, rulesets.get(session, version).parameters)
 
 
 class Kept(Generic[K, V]):
