@@ -237,6 +237,16 @@ def test_a_track_that_cannot_be_used(tmp_path, plan, text, why_id, why_en):
         ({"home_region": "31.71"}, "home_region: batas", "there is no outline of 31.71"),
         ({"transit": ["31.71"]}, "transit: batas", "there is no outline of 31.71"),
         ({"legs": []}, "tidak ada tujuan", "has no destination"),
+        (
+            {"legs": [PLAN["legs"][0], {"region": "64.74", "arrive": "2026-11-25"}]},
+            "malamnya sudah direncanakan di wilayah lain",
+            "a night that is planned in another region",
+        ),
+        (
+            {"flights": [{"number": "XX 1", "from": "XQX", "to": "BPN"}]},
+            "flights[0].from: bukan kode IATA yang dikenal",
+            "is no known IATA code",
+        ),
     ],
 )
 def test_a_plan_that_cannot_be_used(tmp_path, changes, why_id, why_en):

@@ -162,6 +162,33 @@ def test_a_region_of_no_known_province_lies_in_the_zone_of_home(tmp_path):
     assert (said.plan.home_zone, said.plan.legs[0].zone) == (WIB, WIB)
 
 
+@pytest.mark.parametrize(
+    "following",
+    [
+        {"region": "64.74", "arrive": "2026-11-26"},
+        {"region": "64.74", "arrive": "2026-11-25", "depart": "2026-11-25"},
+        {"region": "64.71", "arrive": "2026-11-25", "depart": "2026-11-26"},
+    ],
+)
+def test_legs_may_share_days_but_no_nights_in_two_regions(tmp_path, following):
+    """To leave one and reach the next on one day, a day's outing, two tasks in one region."""
+    found = read(tmp_path, legs=[LEG, following]).plan.legs
+    assert [one.region for one in found] == ["64.71", following["region"]]
+    assert (found[0].depart_on, found[1].depart_on.isoformat()) == (
+        LAST,
+        following.get("depart", "2026-11-26"),
+    )
+
+
+def test_airports_by_their_codes(tmp_path):
+    said = read(tmp_path, flights=[FLIGHT | {"from": "BPN", "to": " cgk "}])
+    (flight,) = said.plan.flights
+    assert (flight.origin.lon, flight.origin.lat) == pytest.approx((116.894, -1.268), abs=0.01)
+    assert (flight.destination.lon, flight.destination.lat) == pytest.approx(
+        (106.656, -6.126), abs=0.01
+    )
+
+
 def leg(**changes: Any) -> dict[str, Any]:
     return {"legs": [LEG | changes]}
 
@@ -197,6 +224,11 @@ def leg(**changes: Any) -> dict[str, Any]:
         (
             {"legs": [LEG, {"region": "64.74", "arrive": "2026-11-25"}]},
             "legs[1]",
+            "spends a night that is planned in another region",
+        ),
+        (
+            {"legs": [LEG | {"arrive": SECOND.isoformat()}, LEG]},
+            "legs[1]",
             "is out of order",
         ),
         ({"claim": {"days": -1}}, "claim.days", "must be a whole number"),
@@ -213,6 +245,10 @@ def leg(**changes: Any) -> dict[str, Any]:
         ({"finished_at": "sore"}, "finished_at", "is no time in ISO 8601"),
         ({"reported_on": "2026-11-20"}, "reported_on", "before the trip starts"),
         ({"flights": [FLIGHT | {"from": None}]}, "flights[0].from", "is required"),
+        ({"flights": [FLIGHT | {"from": "XQX"}]}, "flights[0].from", "is no known IATA code"),
+        ({"flights": [FLIGHT | {"to": "Jakarta"}]}, "flights[0].to", "is no known IATA code"),
+        ({"flights": [FLIGHT | {"to": " "}]}, "flights[0].to", "must be text"),
+        ({"flights": [FLIGHT | {"to": 7}]}, "flights[0].to", "must be a JSON object"),
         (
             {"flights": [FLIGHT | {"arrives_at": FLIGHT["departs_at"]}]},
             "flights[0].arrives_at",

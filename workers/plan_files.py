@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 from zoneinfo import ZoneInfo
 
+from tenants import airports
 from tenants.input_files import UnusableFile, contents
 from tenants.regions import CODE, zone_of
 from workers.case import (
@@ -248,6 +249,7 @@ def _legs(said: _Object, home_zone: str, starts_on: date, ends_on: date) -> tupl
     if not read:
         said.refuse("legs", "tidak ada tujuan", "has no destination")
     legs: list[PlannedLeg] = []
+    left: list[tuple[str, date]] = []
     earliest = starts_on
     for number, (region, zone, arrive, depart, lodging) in enumerate(read):
         following = read[number + 1][2] if number + 1 < len(read) else None
@@ -257,10 +259,17 @@ def _legs(said: _Object, home_zone: str, starts_on: date, ends_on: date) -> tupl
             said.refuse(key, "di luar tanggal perjalanan", "is outside the trip's dates")
         if last < first:
             said.refuse(key, "berangkat sebelum tiba", "departs before it arrives")
-        if first < earliest:
+        if legs and first < legs[-1].arrive_on:
             said.refuse(key, "tidak berurutan", "is out of order")
+        if any(other != region and first < min(until, last) for other, until in left):
+            said.refuse(
+                key,
+                "malamnya sudah direncanakan di wilayah lain",
+                "spends a night that is planned in another region",
+            )
         legs.append(PlannedLeg(number + 1, region, zone, first, last, lodging))
-        earliest = depart or first
+        left.append((region, depart or first))
+        earliest = max(earliest, depart or first)
     return tuple(legs)
 
 
@@ -296,6 +305,13 @@ def _flight(said: _Object) -> Flight:
 
 
 def _airport(said: _Object, key: str) -> Position:
+    """An airport by its IATA code, or wherever its position says it is."""
+    if isinstance(said.left.get(key), str):
+        code = said.text(key) or ""
+        known = airports.position(code.strip().upper())
+        if known is None:
+            said.refuse(key, "bukan kode IATA yang dikenal", "is no known IATA code")
+        return Position(lon=known[0], lat=known[1])
     at = said.object(key)
     if at is None:
         said.refuse(key, "wajib diisi", "is required")
