@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +56,10 @@ def evaluation(
     until = _end(said) if as_of is None else _as_of(as_of)
     boundaries = _boundaries(regions, tolerance_m, until)
     needed = _needed(plan, said.plan, boundaries)
-    read = tuple(read_track(path, any_order=any_order, progress=progress) for path in tracks)
+    latest = _latest(_end(said))
+    read = tuple(
+        read_track(path, any_order=any_order, latest=latest, progress=progress) for path in tracks
+    )
     fixes = _fixes(read, tracks)
     index = RegionIndex(
         [
@@ -74,6 +77,12 @@ def _end(said: PlanFile) -> datetime:
     """The end of the trip, and of the day of the report if it was filed later."""
     last = max(said.plan.ends_on, said.dossier.reported_on or said.plan.ends_on)
     return moment(midnight(last + timedelta(days=1), said.plan.home_zone))
+
+
+def _latest(end: datetime) -> datetime:
+    """No fix can be later than tomorrow; of a trip still to come, all are made up."""
+    now = datetime.now(UTC)
+    return now + timedelta(days=1) if end <= now else end + timedelta(days=366)
 
 
 def _as_of(text: str) -> datetime:

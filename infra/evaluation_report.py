@@ -158,6 +158,14 @@ class _Page:
                 ("Batas wilayah", "Boundaries"),
                 f"{printable(found.boundaries.source)} (±{found.boundaries.tolerance_m:.0f} m)",
             ),
+            *(
+                (
+                    ("Catatan jejak", "Track notes"),
+                    f"{printable(track.name)}: {'; '.join(map(self._said, track.notes))}",
+                )
+                for track in found.tracks
+                if track.notes
+            ),
             (("Waktu", "Times"), self._said((f"zona {self.zone.key}", f"in {self.zone.key}"))),
         ]
         self.console.print(

@@ -3,16 +3,16 @@
 import hashlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tenants.gathering import Gathering, Progress
-from tenants.input_files import contents
+from tenants.gathering import JITTER_SECONDS, Gathering, Progress
+from tenants.input_files import Said, contents
 from tenants.track_formats import (
     read_csv,
     read_geojson,
@@ -24,8 +24,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
-LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+ONE_DAY: Final = timedelta(days=1)
 EARTH_RADIUS_M: Final = 6_371_000.0
 
 # Two people in one list: it jumps to and fro.
@@ -44,7 +43,8 @@ class TrackFile:
     """The n fixes of a file, by time; equal times stay in the file's order.
 
     time: float64 epoch s; lon, lat: float64 degrees; accuracy: float32 m and battery: float32 0
-    to 1, NaN when unknown; mock: bool. `digest` is the SHA-256 of the file.
+    to 1, NaN when unknown; mock: bool. `digest` is the SHA-256 of the file. `notes` tell what was
+    left out or put in order.
     """
 
     name: str
@@ -55,42 +55,69 @@ class TrackFile:
     accuracy: NDArray[np.float32]
     mock: Bools
     battery: NDArray[np.float32]
+    notes: tuple[Said, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """The fixes as the file has them; `place` and `series` as in `Gathering`."""
+
+    time: Floats
+    lon: Floats
+    lat: Floats
+    accuracy: Floats
+    mock: Floats
+    battery: Floats
+    place: Ints
+    series: Ints
+
+    def only(self, which: Ints | Bools) -> "_Rows":
+        return _Rows(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 def read_track(
-    path: Path, *, any_order: bool = False, progress: Progress = lambda _: None
+    path: Path,
+    *,
+    any_order: bool = False,
+    latest: datetime | None = None,
+    progress: Progress = lambda _: None,
 ) -> TrackFile:
     """Reads GPX, GeoJSON, CSV or OwnTracks .rec, told apart by content; raises `UnusableFile`.
 
-    A time that goes back within a list is refused unless `any_order`.
+    A time that goes back within a list is refused unless `any_order`. No fix is later than
+    `latest`, if not told than this time tomorrow.
     """
+    latest = latest or datetime.now(UTC) + ONE_DAY
     data = contents(path)
     digest = hashlib.sha256(data).digest()
     data = data.removeprefix(BOM_UTF8)
-    into = Gathering(str(path), progress)
+    into = Gathering(str(path), progress, latest.timestamp())
     _read(data, into, path.suffix.lower())
     into.reached(len(data))
     into.settle()
     time, lon, lat, accuracy, mock, battery = (
-        np.frombuffer(column, dtype=np.float64) for column in into.columns.values()
+        np.frombuffer(column, np.float64) for column in into.columns.values()
     )
     place, series = (np.frombuffer(column, np.int64) for column in (into.place, into.series))
-    if not len(time):
-        into.refuse("tidak ada satu titik pun", "has no fix")
-    _check_values(time, lon, lat, place, into)
+    rows = _Rows(time, lon, lat, accuracy, mock, battery, place, series)
+    again = _repeated(rows)
+    into.note(int(again.sum()), "{} diulang dilewati", "repeated {} skipped")
+    into.settle_owners(set(rows.place[again].tolist()))
+    rows = rows.only(~again)
     if into.ordered and not any_order:
-        _check_order(time, series, place, into)
-    _check_one_person(time, lon, lat, series, place, into)
-    order = np.argsort(time, kind="stable")
+        _check_order(rows, into)
+    _check_one_person(rows, into)
+    rows = rows.only(np.argsort(rows.time, kind="stable"))
     return TrackFile(
         name=path.name,
         digest=digest,
-        time=time[order],
-        lon=lon[order],
-        lat=lat[order],
-        accuracy=accuracy[order].astype(np.float32),
-        mock=mock[order].astype(np.bool_),
-        battery=battery[order].astype(np.float32),
+        time=rows.time,
+        lon=rows.lon,
+        lat=rows.lat,
+        accuracy=rows.accuracy.astype(np.float32),
+        mock=rows.mock.astype(np.bool_),
+        battery=rows.battery.astype(np.float32),
+        notes=tuple(into.notes),
     )
 
 
@@ -114,40 +141,47 @@ def _recorded(begins: bytes) -> bool:
     return when[4:5] == b"-" and when.endswith(b"Z") and b"\t" in rest
 
 
-def _check_values(time: Floats, lon: Floats, lat: Floats, place: Ints, into: Gathering) -> None:
-    swapped = (np.abs(lat) > 90) & (np.abs(lat) <= 180) & (np.abs(lon) <= 90)
-    for wrong, reason_id, reason_en in (
-        (
-            swapped,
-            "lintang di luar -90 sampai 90; lon dan lat tertukar?",
-            "has a latitude beyond -90 to 90; are lon and lat swapped?",
-        ),
-        (
-            ~((np.abs(lon) <= 180) & (np.abs(lat) <= 90)),
-            "bukan posisi di bumi",
-            "is no position on earth",
-        ),
-        (~(time >= EARLIEST), "waktunya sebelum tahun 2000", "has a time before the year 2000"),
-        (time >= LATEST, "waktunya jauh di masa depan", "has a time in the far future"),
-    ):
-        if wrong.any():
-            into.refuse(reason_id, reason_en, int(place[np.argmax(wrong)]))
+def _repeated(rows: _Rows) -> Bools:
+    """Which rows have the time and position of one before: loggers send them again."""
+    again = np.zeros(len(rows.time), dtype=np.bool_)
+    if not (np.diff(rows.time) > 0).all():
+        order = np.lexsort((rows.lat, rows.lon, rows.time))
+        same = np.ones(len(order) - 1, dtype=np.bool_)
+        for column in (rows.time, rows.lon, rows.lat):
+            same &= np.diff(column[order]) == 0
+        again[order[1:][same]] = True
+    return again
 
 
-def _check_order(time: Floats, series: Ints, place: Ints, into: Gathering) -> None:
-    order = np.argsort(series, kind="stable")
-    back = (np.diff(time[order]) < 0) & (np.diff(series[order]) == 0)
-    if back.any():
-        into.refuse(
-            "waktunya mundur; --any-order menerimanya",
-            "goes back in time; --any-order accepts that",
-            int(place[order[np.argmax(back) + 1]]),
-        )
+def _check_order(rows: _Rows, into: Gathering) -> None:
+    order = np.argsort(rows.series, kind="stable")
+    lists = np.split(order, np.flatnonzero(np.diff(rows.series[order])) + 1)
+    behind = [np.maximum.accumulate(rows.time[those]) - rows.time[those] for those in lists]
+    for those, seconds in zip(lists, behind, strict=True):
+        if (seconds >= JITTER_SECONDS).any():
+            place = int(rows.place[those[np.argmax(seconds >= JITTER_SECONDS)]])
+            if all((np.diff(rows.time[those]) <= 0).all() for those in lists):
+                into.refuse(
+                    "waktunya mundur karena yang terbaru di depan; balikkan urutannya, atau "
+                    "--any-order menerimanya",
+                    "goes back in time, for it is newest first; turn its order round, or "
+                    "--any-order accepts that",
+                    place,
+                )
+            into.refuse(
+                "waktunya mundur; --any-order menerimanya",
+                "goes back in time; --any-order accepts that",
+                place,
+            )
+    into.note(
+        sum(int(np.count_nonzero(seconds)) for seconds in behind),
+        "{} mundur kurang dari 10 detik diurutkan",
+        "{} less than 10 seconds back put in order",
+    )
 
 
-def _check_one_person(
-    time: Floats, lon: Floats, lat: Floats, series: Ints, place: Ints, into: Gathering
-) -> None:
+def _check_one_person(rows: _Rows, into: Gathering) -> None:
+    time, lon, lat, series, place = rows.time, rows.lon, rows.lat, rows.series, rows.place
     order = np.lexsort((time, series))
     lists = np.split(order, np.flatnonzero(np.diff(series[order])) + 1)
     for those in lists:

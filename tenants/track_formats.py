@@ -53,17 +53,19 @@ def read_csv(data: bytes, into: Gathering) -> None:
         owners = [i for i, name in enumerate(names) if name in OWNERS]
         for row in rows:
             place = rows.line_num
+            if row == header:
+                into.skip(place, "judul kolom lagi", "is the header again")
+                continue
             if len(row) != len(names):
                 if not any(row):
                     continue
                 if len(row) < len(names) or any(row[len(names) :]):
-                    into.refuse("jumlah kolomnya lain", "has another number of columns", place)
-            for i in owners:
-                into.owner(place, names[i], row[i])
+                    into.skip(place, "jumlah kolomnya lain", "has another number of columns")
+                    continue
             lon, lat, accuracy, mock, battery = (
                 None if i is None else row[i].strip().replace(",", ".") for i in numbers
             )
-            into.add(
+            moment = into.add(
                 place,
                 0,
                 time=row[time].strip(),
@@ -73,6 +75,8 @@ def read_csv(data: bytes, into: Gathering) -> None:
                 mock=mock,
                 battery=battery,
             )
+            for i in owners:
+                into.owner(place, moment, names[i], row[i])
     except csv.Error:
         into.refuse("CSV rusak", "is broken CSV", rows.line_num)
 
@@ -90,22 +94,25 @@ def read_rec(data: bytes, into: Gathering) -> None:
             continue
         parts = line.split("\t", 2)
         if len(parts) != 3:
-            into.refuse("bukan baris OwnTracks Recorder", "is no line of OwnTracks Recorder", place)
+            into.skip(place, "bukan baris OwnTracks Recorder", "is no line of OwnTracks Recorder")
+            continue
         if parts[1].strip() != "*":
             continue
-        said = _json(parts[2], into, place)
+        try:
+            said = orjson.loads(parts[2])
+        except orjson.JSONDecodeError:
+            into.skip(place, "JSON rusak", "is broken JSON")
+            continue
         if not isinstance(said, dict):
-            into.refuse("bukan objek JSON", "is no JSON object", place)
+            into.skip(place, "bukan objek JSON", "is no JSON object")
+            continue
         if said.get("_type") != "location":
             continue
         topic = str(said.get("topic", "")).split("/")
+        owners, device = _owners(_named(said)), ""
         if len(topic) >= 3:
-            into.owner(place, "topic", topic[1])
-            device = topic[2]
-        else:
-            _owners(_named(said), into, place)
-            device = ""
-        into.add(
+            owners, device = {"topic": topic[1]}, topic[2]
+        moment = into.add(
             place,
             devices.setdefault(device, len(devices)),
             time=said.get("tst"),
@@ -114,17 +121,12 @@ def read_rec(data: bytes, into: Gathering) -> None:
             accuracy=said.get("acc"),
             battery=_percent(said.get("batt")),
         )
+        for key, value in owners.items():
+            into.owner(place, moment, key, value)
 
 
 def _percent(value: object) -> object:
     return value / 100 if isinstance(value, int | float) else value
-
-
-def _json(text: str | bytes, into: Gathering, place: int | None) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as broken:
-        into.refuse("JSON rusak", "is broken JSON", broken.lineno if place is None else place)
 
 
 def _named(properties: object) -> dict[str, Any]:
@@ -134,9 +136,8 @@ def _named(properties: object) -> dict[str, Any]:
     return {plain(key): value for key, value in properties.items() if value is not None}
 
 
-def _owners(named: Mapping[str, Any], into: Gathering, place: int) -> None:
-    for key in OWNERS & named.keys():
-        into.owner(place, key, named[key])
+def _owners(named: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: named[key] for key in OWNERS & named.keys()}
 
 
 def _first(named: Mapping[str, Any], aliases: tuple[str, ...]) -> Any:
@@ -145,7 +146,10 @@ def _first(named: Mapping[str, Any], aliases: tuple[str, ...]) -> Any:
 
 def read_geojson(data: bytes, into: Gathering) -> None:
     """Points with a time each, lines with times beside, Overland's `locations`."""
-    root = _json(data, into, None)
+    try:
+        root = orjson.loads(data)
+    except orjson.JSONDecodeError as broken:
+        into.refuse("JSON rusak", "is broken JSON", broken.lineno)
     into.unit = POINT
     features = None
     if isinstance(root, dict):
@@ -164,8 +168,8 @@ def read_geojson(data: bytes, into: Gathering) -> None:
         match geometry.get("type"):
             case "Point":
                 place += 1
-                _owners(named, into, place)
-                _point(into, place, 0, coordinates, _first(named, TIME), named)
+                time = _first(named, TIME)
+                _point(into, place, 0, coordinates, time, named, _owners(named))
             case "LineString":
                 place = _line(into, place, series, [coordinates], named)
                 series += 1
@@ -183,10 +187,12 @@ def _point(
     position: Any,
     time: object,
     named: Mapping[str, Any],
+    owners: Mapping[str, Any],
 ) -> None:
     if not isinstance(position, list) or len(position) < 2:
-        into.refuse("bukan posisi", "is no position", place)
-    into.add(
+        into.skip(place, "bukan posisi", "is no position")
+        return
+    moment = into.add(
         place,
         series,
         time=time,
@@ -196,6 +202,8 @@ def _point(
         mock=_first(named, MOCK),
         battery=_first(named, BATTERY),
     )
+    for key, value in owners.items():
+        into.owner(place, moment, key, value)
 
 
 def _line(into: Gathering, place: int, series: int, parts: Any, named: Mapping[str, Any]) -> int:
@@ -204,7 +212,7 @@ def _line(into: Gathering, place: int, series: int, parts: Any, named: Mapping[s
     times, accuracies = _first(beside, ("times", "coordtimes")), beside.get("accuracies")
     if times is None:
         into.refuse("garis tanpa waktu", "is in a line without times", place + 1)
-    _owners({key: named[key] for key in named.keys() - LABELS}, into, place + 1)
+    owners = _owners({key: named[key] for key in named.keys() - LABELS})
     if not (isinstance(parts, list) and all(isinstance(part, list) for part in parts)):
         into.refuse("bukan garis", "is no line", place + 1)
     for number, part in enumerate(parts):
@@ -216,7 +224,7 @@ def _line(into: Gathering, place: int, series: int, parts: Any, named: Mapping[s
         )
         for position, time, accuracy in zip(part, at, good_to, strict=True):
             place += 1
-            _point(into, place, series + number, position, time, {"accuracy": accuracy})
+            _point(into, place, series + number, position, time, {"accuracy": accuracy}, owners)
     return place
 
 

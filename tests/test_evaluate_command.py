@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,42 @@ def test_the_report_can_be_read(tmp_path, plan, lang, words):
     assert max(map(len, ran.stdout.splitlines())) <= 80
 
 
+def test_what_a_logger_does_is_forgiven_and_told(tmp_path, plan):
+    rows = csv(HONEST, header="time,lon,lat,accuracy,device", extra=["lama"] * len(HONEST))
+    rows = rows[: len(rows) // 2] + rows[len(rows) // 2 :].replace("lama", "baru")
+    head, *rows = rows.splitlines()
+    wild = [head, "1970-01-01T00:00:00Z,0,0,0,lama", *rows[:50], *rows[40:], rows[-1], "2026-11"]
+    track, tidy = write(tmp_path, "a.csv", "\n".join(wild)), write(tmp_path, "b.csv", csv(HONEST))
+    said, plain = judged(plan, track), judged(plan, tidy)
+    for found in (*said["deviations"], *plain["deviations"]):
+        del found["evidence"]
+    assert said == plain
+    notes = {
+        "id": (
+            "Catatan jejak a.csv: 2 baris tidak dapat dipakai, dilewati (baris 2: waktunya sebelum "
+            "tahun 2000); 11 baris diulang dilewati; perangkat berganti sekali (device)"
+        ),
+        "en": (
+            "Track notes a.csv: 2 unusable lines skipped (line 2 has a time before the year 2000); "
+            "11 repeated lines skipped; the device changes once (device)"
+        ),
+    }
+    for lang, told in notes.items():
+        ran = jejak("--plan", plan, "--track", track, "--track", tidy, "--lang", lang)
+        assert told in " ".join(ran.stdout.split())
+        assert "b.csv: " not in ran.stdout
+    assert "Catatan jejak" not in jejak("--plan", plan, "--track", tidy).stdout
+
+
+def test_a_track_of_a_trip_still_to_come_can_be_made_up(tmp_path):
+    ahead = datetime.now(UTC).date() + timedelta(days=30)
+    days = {"starts_on": ahead.isoformat(), "ends_on": (ahead + timedelta(days=2)).isoformat()}
+    plan = PLAN | days | {"legs": [{"region": "64.71"}]}
+    shift = (ahead - START.date()) / timedelta(seconds=1)
+    track = write(tmp_path, "a.csv", csv([(t + shift, x, y) for t, x, y in HONEST]))
+    assert judged(write(tmp_path, "plan.json", json.dumps(plan)), track)["verdict"] == "CONFORMS"
+
+
 def test_markup_and_escapes_in_a_file_are_only_text(tmp_path):
     plan = PLAN | {"traveller": "[red]Sri[/red]\x1b[31m"}
     track = write(tmp_path, "[bold].csv", csv(HONEST))
@@ -219,7 +256,13 @@ def refused(*arguments: object, why_id: str, why_en: str) -> None:
     [
         ("", "tidak ada satu titik pun", "has no fix"),
         (csv(HONEST[:1]), "hanya ada satu titik", "has no more than one fix"),
-        (csv(HONEST[::-1]), "baris 3: waktunya mundur", "line 3: goes back in time"),
+        (
+            csv(HONEST[::-1]),
+            "baris 3: waktunya mundur",
+            "goes back in time, for it is newest first",
+        ),
+        (csv(HONEST[::-1]), "yang terbaru di depan; balikkan", "turn its order round"),
+        (csv(HONEST[9:] + HONEST[:9]), "waktunya mundur; --any-order", "goes back in time; --any"),
         (csv(HONEST).replace("+00:00", ""), "waktu tanpa zona", "a time without a zone"),
         (csv(sorted(HONEST + ASTRAY)), "dua orang", "two people in one file?"),
     ],

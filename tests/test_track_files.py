@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,48 +9,31 @@ import pytest
 from graphql_api.polyline import feature
 from tenants import tracks
 from tenants.input_files import UnusableFile
-from tenants.track_files import TrackFile, read_track
+from tenants.track_files import read_track
 from tests.track_texts import (
     FIXES,
     HEADER,
     HERE,
+    LATER,
+    LONG,
+    NESTED,
     START,
     THERE,
-    Fix,
+    bad,
     collection,
     csv,
+    devices,
     gpx,
     iso,
     line,
     point,
+    read,
     rec,
+    refused,
+    same,
 )
 
-
-def read(folder: Path, name: str, text: str | bytes, **options: Any) -> TrackFile:
-    path = folder / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_track(path, **options)
-
-
-def refused(folder: Path, name: str, text: str | bytes, **options: Any) -> UnusableFile:
-    with pytest.raises(UnusableFile) as caught:
-        read(folder, name, text, **options)
-    return caught.value
-
-
-def same(found: TrackFile, fixes: Sequence[Fix] = FIXES, accuracy: float = 12) -> None:
-    t, x, y = (np.array(column) for column in zip(*fixes, strict=True))
-    np.testing.assert_allclose(found.time, START.timestamp() + t)
-    np.testing.assert_allclose(found.lon, x)
-    np.testing.assert_allclose(found.lat, y)
-    np.testing.assert_allclose(found.accuracy, np.full(len(fixes), accuracy))
-    for column in ("accuracy", "mock", "battery"):
-        assert len(getattr(found, column)) == len(fixes)
-
-
 EPOCH = [START.timestamp() + t for t, *_ in FIXES]
-NESTED = "<extensions><a:b><a:accuracy>12</a:accuracy></a:b></extensions>"
 
 
 @pytest.mark.parametrize(
@@ -151,8 +131,8 @@ def test_what_the_service_gives_out_can_be_read(tmp_path):
     )
     found = read(tmp_path, "jejak.geojson", json.dumps(told))
     assert len(told["geometry"]["coordinates"]) == 2
-    # A lonely fix is drawn as a line that goes nowhere.
-    same(found, [*lone, lone[-1]], accuracy=np.nan)
+    # A lonely fix is drawn as a line that goes nowhere: the same fix again.
+    same(found, lone, accuracy=np.nan)
 
 
 def test_what_else_a_phone_says_is_kept(tmp_path):
@@ -189,7 +169,7 @@ def test_any_order_is_accepted_when_asked_for(tmp_path):
 
 
 def test_equal_times_and_one_bad_fix_are_no_offence(tmp_path):
-    far = [FIXES[0], *FIXES, *((t, *THERE) for t, *_ in FIXES[-1:])]
+    far = [*FIXES, *((t, *THERE) for t, *_ in FIXES[-1:])]
     assert len(read(tmp_path, "a.csv", csv(far)).time) == len(far)
 
 
@@ -202,7 +182,6 @@ def test_a_bar_can_be_shown(tmp_path):
 
 TO_AND_FRO = [(i * 300.0, *(THERE if i % 2 else HERE)) for i in range(20)]
 BESIDE = [(t, *THERE) for t, *_ in FIXES]
-PLACELESS = csv().replace(str(FIXES[3][1]), "seratus")
 
 
 @pytest.mark.parametrize(
@@ -218,8 +197,11 @@ PLACELESS = csv().replace(str(FIXES[3][1]), "seratus")
         ("a.csv", "Sri,117.1,-0.5", "line 1", "is no GPX, GeoJSON"),
         ("a.gpx", csv(), "line 1", "is broken XML"),
         ("a.json", csv(), "line 1", "is broken JSON"),
-        ("a.csv", csv(FIXES[::-1]), "line 3", "goes back in time; --any-order"),
-        ("a.gpx", gpx(FIXES, FIXES[::-1]), "line 15", "goes back in time"),
+        ("a.csv", csv(FIXES[::-1]), "line 3", "it is newest first; turn its order round, or --any"),
+        ("a.gpx", gpx(FIXES[6:][::-1], FIXES[:6][::-1]), "line 3", "it is newest first"),
+        ("a.gpx", gpx(FIXES, LATER[::-1]), "line 15", "goes back in time; --any-order"),
+        ("a.csv", csv([*FIXES, (6590, *HERE)]), "line 14", "goes back in time; --any-order"),
+        ("a.csv", csv([(5.0 * i, *HERE) for i in range(9)][::-1]), "line 4", "newest first"),
         (
             "a.json",
             collection(*(point(f, time=iso(f[0])) for f in FIXES[::-1])),
@@ -236,8 +218,8 @@ PLACELESS = csv().replace(str(FIXES[3][1]), "seratus")
         ("a.gpx", gpx(FIXES).replace("+00:00", ""), "line 2", "time without a zone"),
         (
             "a.csv",
-            csv().replace("2026-11-24T01:20", "24/11/2026 01:20"),
-            "line 4",
+            csv().replace("2026-11-24T01:", "24/11/2026 01:"),
+            "line 2",
             "unreadable time",
         ),
         (
@@ -246,15 +228,20 @@ PLACELESS = csv().replace(str(FIXES[3][1]), "seratus")
             "line 2",
             "has no time",
         ),
-        ("a.csv", PLACELESS, "line 5", "unreadable number"),
+        ("a.csv", csv().replace(str(HERE[1]), "seratus"), "line 2", "unreadable number"),
         ("a.csv", csv().replace(",12", ",baik"), "line 2", "unreadable number"),
-        ("a.csv", csv().replace(str(FIXES[3][1]), "NaN"), "line 5", "is no position on earth"),
-        ("a.csv", csv([*FIXES, (9000, 181.0, 0.0)]), "line 14", "is no position on earth"),
+        ("a.csv", csv().replace(str(HERE[1]), "NaN"), "line 2", "is no position on earth"),
+        ("a.csv", csv([*FIXES, *bad(4, 181.0, 0.0)]), "line 14", "is no position on earth"),
+        ("a.csv", csv([*FIXES, *bad(4, 0.0, 0.0)]), "line 14", "has a position of zeros"),
+        ("a.csv", csv([*LONG, *bad(4, 0.0, 0.0)]), "line 398", "has a position of zeros"),
+        ("a.csv", csv([FIXES[0]]).replace("2026", "1970"), "line 2", "before the year 2000"),
         ("a.csv", csv([(t, y, x) for t, x, y in FIXES]), "line 2", "are lon and lat swapped?"),
         ("a.csv", csv().replace("2026", "1999"), "line 2", "before the year 2000"),
-        ("a.csv", csv().replace("2026", "2126"), "line 2", "far future"),
-        ("a.csv", csv() + "\n2026-11-24T12:00:00Z,117", "line 14", "another number of columns"),
-        ("a.csv", csv() + "\n2026-11-24T12:00:00Z,117,1,-0,5,12", "line 14", "another number"),
+        ("a.csv", csv().replace("2026", "2126"), "line 2", "in the future"),
+        ("a.csv", csv() + "\n2026-11-24T12:00:00Z,117" * 4, "line 14", "another number of columns"),
+        ("a.csv", csv() + "\n2026-11-24T12:00:00Z,117,1,-0,5" * 4, "line 14", "another number"),
+        ("a.csv", csv() + f"\n{HEADER}" * 4, "line 14", "is the header again"),
+        ("a.csv", csv() + "\n2026-11-25T12:00:00,117.5,-0.5,12", "line 14", "without a zone"),
         ("a.csv", csv() + '\n"' + "x" * 200_000, "line 14", "is broken CSV"),
         ("a.gpx", gpx(FIXES)[:-20], "line 14", "is broken XML"),
         ("a.gpx", gpx(FIXES).replace("?>", ' encoding="klingon"?>'), "line 1", "is broken XML"),
@@ -306,14 +293,28 @@ PLACELESS = csv().replace(str(FIXES[3][1]), "seratus")
             "point 1",
             "is no line",
         ),
-        ("a.rec", rec() + "rusak", "line 13", "is no line of OwnTracks Recorder"),
-        ("a.rec", rec() + "2026-11-24T01:00:00Z\t*\t{", "line 13", "is broken JSON"),
-        ("a.rec", rec() + "2026-11-24T01:00:00Z\t*\t3", "line 13", "is no JSON object"),
+        ("a.rec", rec() + "rusak\n" * 4, "line 13", "is no line of OwnTracks Recorder"),
+        ("a.rec", rec() + "2026-11-24T01:00:00Z\t*\t{\n" * 4, "line 13", "is broken JSON"),
+        ("a.rec", rec() + "2026-11-24T01:00:00Z\t*\t3\n" * 4, "line 13", "is no JSON object"),
         (
             "a.csv",
             csv(header=f"{HEADER},nip", extra=["1"] * 6 + ["2"] * 6),
             "line 8",
             "two people or devices in one file (nip)",
+        ),
+        ("a.csv", devices(*"ABABABABABAB"), "line 3", "two people or devices in one file (device)"),
+        ("a.csv", devices(*"AAAAABAAAAAA"), "line 7", "two people or devices in one file (device)"),
+        (
+            "a.csv",
+            devices(*"AAAABBBBCCCC"),
+            "line 10",
+            "two people or devices in one file (device)",
+        ),
+        (
+            "a.csv",
+            csv(header=f"{HEADER},traveller", extra=["1"] * 6 + ["2"] * 6),
+            "line 8",
+            "two people or devices in one file (traveller)",
         ),
         (
             "a.csv",
@@ -329,7 +330,7 @@ PLACELESS = csv().replace(str(FIXES[3][1]), "seratus")
         ),
         (
             "a.rec",
-            rec() + rec(topic="owntracks/budi/ponsel"),
+            rec() + rec(LATER, topic="owntracks/budi/ponsel"),
             "line 13",
             "two people or devices in one file (topic)",
         ),
