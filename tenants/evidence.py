@@ -73,7 +73,7 @@ class TrackPrint(Base):
     __tablename__ = "track_print"
     kind: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     print: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"), primary_key=True, index=True)
+    trip_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
 
 
 class Attendance(Base):

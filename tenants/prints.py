@@ -23,24 +23,28 @@ class Alike:
 def replace(session: Session, trip_id: UUID, prints: Mapping[int, NDArray[np.int64]]) -> bool:
     """Make these, by kind, the fingerprints that the trip has; whether any was not there.
 
-    Writes what differs only.
+    Writes what differs only. Of one kind each comes once.
     """
-    kinds = np.repeat(list(prints), [len(found) for found in prints.values()])
     given = {
         "trip_id": trip_id,
-        "kinds": kinds.tolist(),
-        "prints": np.concatenate(list(prints.values())).tolist(),
+        "kinds": _literal(np.repeat(list(prints), [len(found) for found in prints.values()])),
+        "prints": _literal(np.concatenate(list(prints.values()))),
     }
-    return session.execute(REPLACE, given).first() is not None
+    return session.connection().execute(REPLACE, given).rowcount > 0
+
+
+def _literal(numbers: NDArray[np.int64]) -> str:
+    """An array as PostgreSQL reads it: element by element the driver takes as long as the query."""
+    return "{" + ",".join(map(str, numbers.tolist())) + "}"
 
 
 REPLACE = text(
-    "WITH given AS (SELECT DISTINCT kind, print FROM"
+    "WITH given AS (SELECT * FROM"
     " unnest(CAST(:kinds AS smallint[]), CAST(:prints AS bigint[])) AS given (kind, print)),"
-    " gone AS (DELETE FROM track_print old WHERE trip_id = :trip_id AND NOT EXISTS"
-    " (SELECT 1 FROM given WHERE given.kind = old.kind AND given.print = old.print))"
+    " gone AS (DELETE FROM track_print WHERE trip_id = :trip_id"
+    " AND (kind, print) NOT IN (SELECT kind, print FROM given))"
     " INSERT INTO track_print (kind, print, trip_id) SELECT kind, print, :trip_id FROM given"
-    " ON CONFLICT DO NOTHING RETURNING print"
+    " ON CONFLICT DO NOTHING"
 )
 
 

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,6 +24,7 @@ MOST_FIXES: Final = 1_000
 CLOCK_AHEAD: Final = timedelta(minutes=10)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 EARTH_RADIUS_M: Final = 6_371_000
+POINT_BYTES: Final = 24
 WKB_POINT, WKB_LINESTRING, WKB_M, WKB_SRID = 1, 2, 0x40000000, 0x20000000
 
 Floats = NDArray[np.float64]
@@ -264,12 +266,6 @@ def _ewkb(fixes: Fixes) -> bytes:
     return struct.pack("<BIII", 1, WKB_LINESTRING | WKB_M | WKB_SRID, 4326, len(fixes)) + points
 
 
-def _points(ewkb: bytes) -> Floats:
-    """The n x 3 array (lon, lat, seconds) of a path as PostGIS gives it out."""
-    header = 9 if ewkb[1] == WKB_POINT else 13
-    return np.frombuffer(ewkb, dtype="<f8", offset=header).reshape(-1, 3)
-
-
 @dataclass(frozen=True, slots=True)
 class Track:
     """What a trip's phone sent, chunk by chunk in order of arrival, up to `arrival`.
@@ -288,51 +284,60 @@ def read(session: Session, trip_ids: Sequence[UUID], *, after: int = 0) -> dict[
 
     `after`: only what arrived after that arrival.
     """
-    rows = session.execute(
-        text(
-            "SELECT trip_id, digest, ST_AsEWKB(path, 'NDR') AS path, mock, arrival,"
-            " array_send(accuracy) AS accuracy, array_send(speed) AS speed,"
-            " array_send(battery) AS battery FROM track_chunk"
-            " WHERE trip_id = ANY(:ids) AND arrival > :after ORDER BY trip_id, arrival"
-        ),
-        {"ids": list(trip_ids), "after": after},
-    ).all()
-    chunks: dict[UUID, list[tuple[bytes, Fixes]]] = {}
-    for row in rows:
-        chunks.setdefault(row.trip_id, []).append((bytes(row.digest), _stored(row)))
-    last = {row.trip_id: row.arrival for row in rows}
-    return {trip_id: _joined(parts, last[trip_id]) for trip_id, parts in chunks.items()}
+    rows = session.connection().execute(READ, {"ids": list(trip_ids), "after": after}).all()
+    return {
+        trip_id: _track(list(chunks)) for trip_id, chunks in groupby(rows, lambda row: row.trip_id)
+    }
 
 
-def _stored(row: Any) -> Fixes:
-    path = _points(bytes(row.path))
-    return Fixes(
-        time=path[:, 2],
-        lon=path[:, 0],
-        lat=path[:, 1],
-        accuracy=_reals(row.accuracy),
-        speed=_reals(row.speed),
-        mock=np.array(row.mock or [False] * len(path), dtype=np.bool_),
-        battery=np.full(len(path), np.nan) if row.battery is None else _reals(row.battery),
+READ: Final = text(
+    "SELECT trip_id, digest, ST_AsEWKB(path, 'NDR') AS path, mock, arrival,"
+    " array_send(accuracy) AS accuracy, array_send(speed) AS speed,"
+    " array_send(battery) AS battery FROM track_chunk"
+    " WHERE trip_id = ANY(:ids) AND arrival > :after ORDER BY trip_id, arrival"
+)
+
+
+def _track(chunks: Sequence[Any]) -> Track:
+    """Rows of one trip in one track; their bytes are joined, for a chunk is small."""
+    paths = [_points(row.path) for row in chunks]
+    sizes = [len(path) // POINT_BYTES for path in paths]
+    points = np.frombuffer(b"".join(paths), dtype="<f8").reshape(-1, 3)
+    fixes = Fixes(
+        time=points[:, 2].copy(),
+        lon=points[:, 0].copy(),
+        lat=points[:, 1].copy(),
+        accuracy=_reals([row.accuracy for row in chunks], sizes),
+        speed=_reals([row.speed for row in chunks], sizes),
+        mock=np.concatenate(
+            [row.mock or np.zeros(size) for row, size in zip(chunks, sizes, strict=True)]
+        ).astype(np.bool_),
+        battery=_reals([row.battery for row in chunks], sizes),
     )
+    chunk = np.repeat(np.arange(len(chunks), dtype=np.int32), sizes)
+    return Track(fixes, chunk, tuple(bytes(row.digest) for row in chunks), chunks[-1].arrival)
+
+
+def _points(ewkb: bytes) -> bytes:
+    """The points (lon, lat, seconds) of a path as PostGIS gives it out."""
+    return ewkb[9 if ewkb[1] == WKB_POINT else 13 :]
 
 
 ELEMENT: Final = np.dtype([("bytes", ">i4"), ("value", ">f4")])
+UNKNOWN: Final = np.array((4, np.nan), dtype=ELEMENT).tobytes()
 
 
-def _reals(sent: bytes) -> Floats:
-    """A real[] of one dimension as PostgreSQL sends it: five words, then the elements."""
-    # Reading it as text, number by number, took most of the time of reading a track.
-    return np.frombuffer(sent, dtype=ELEMENT, offset=20)["value"].astype(np.float64)
+def _reals(sent: Sequence[bytes | None], sizes: Sequence[int]) -> Floats:
+    """Columns of type real[], of one dimension, as PostgreSQL sends them; NaN where there is none.
 
-
-def _joined(parts: Sequence[tuple[bytes, Fixes]], arrival: int) -> Track:
-    digests, chunks = zip(*parts, strict=True)
-    fixes = Fixes(
-        *(np.concatenate([getattr(each, name) for each in chunks]) for name in Fixes.__slots__)
+    Each has five words before its elements. Read as text, number by number, they took most of the
+    time of reading a track.
+    """
+    whole = b"".join(
+        UNKNOWN * size if each is None else each[20:]
+        for each, size in zip(sent, sizes, strict=True)
     )
-    chunk = np.repeat(np.arange(len(parts), dtype=np.int32), [len(each) for each in chunks])
-    return Track(fixes, chunk, digests, arrival)
+    return np.frombuffer(whole, dtype=ELEMENT)["value"].astype(np.float64)
 
 
 def of_trip(session: Session, viewer: Viewer, trip_id: UUID, *, zone: str) -> Fixes | None:

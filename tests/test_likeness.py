@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.tracks import HOTEL, MIDNIGHT, OFFICE, VILLAGE, WITA, moved, silence, walk
 from workers.case import Fixes, Likeness, Pair
-from workers.likeness import GRIDS, MOST, cells, likeness, pair, prints
+from workers.likeness import FEW, FEWEST, GRIDS, cells, likeness, pair, prints
 
 DAY = 86_400
 METRE = 1 / 111_195
@@ -75,7 +75,7 @@ def common(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_a_drive_has_hundreds_of_fingerprints():
-    assert 100 <= len(prints(MINE)) <= MOST
+    assert 100 <= len(prints(MINE)) <= FEW
     assert prints(MINE).dtype == np.int64
 
 
@@ -119,15 +119,23 @@ def test_a_part_is_found_in_the_whole(start, length):
     part = MINE.only((np.arange(n) >= start * n) & (np.arange(n) <= (start + length) * n))
     assert share(part, MINE) == 1.0
     assert length - 0.1 < share(MINE, part) < length + 0.1
-    assert np.isin(prints(part), prints(MINE)).all()
+    assert len(np.intersect1d(prints(part), prints(MINE))) >= 3 * FEWEST
 
 
 def test_a_long_track_is_thinned_by_value_so_that_its_parts_are_still_in_it():
     long = heard(road(every=5, hours=8), 1)
     part = long.only(np.arange(len(long.time)) < 1000)
-    assert 100 <= len(prints(long)) <= MOST
+    assert len(prints(long)) == FEW
     assert np.isin(prints(long), prints(part)).sum() >= 0.1 * len(prints(long))
     assert share(part, long) == 1.0
+
+
+def test_a_day_is_found_in_a_month():
+    month = heard(road(hours=30 * 24), 1)
+    day = month.only(
+        (month.time > month.time[0] + 9 * DAY) & (month.time < month.time[0] + 10 * DAY)
+    )
+    assert len(np.intersect1d(prints(day), prints(month))) >= 4 * FEWEST
 
 
 @pytest.mark.parametrize("every", [1, 5, 30, 300])
@@ -205,13 +213,13 @@ def test_neighbours_share_a_cell_wherever_the_grid_divides_them(lon, lat, east, 
     assert common(cells(one), cells(other)) >= 1 / GRIDS - 0.01
 
 
-def test_the_cells_of_a_long_trip_are_thinned_by_the_same_hours():
+def test_the_cells_of_a_part_are_among_those_of_the_whole():
     long = heard(walk((0, HOTEL), (720, HOTEL)), 1, metres=20)
     other = heard(walk((0, HOTEL), (720, HOTEL)), 2, metres=20)
-    assert len(cells(long)) <= MOST
+    assert len(cells(long)) <= 30 * 48 * GRIDS / 2
     assert common(cells(long), cells(other)) > 0.5
     last = long.only(long.time > long.time[-1] - 5 * DAY)
-    assert 0.1 < common(cells(last), cells(long)) < 0.5
+    assert common(cells(last), cells(long)) == 1.0
 
 
 def test_phones_in_one_bag_are_a_pair_though_they_hear_at_other_moments():

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from tenants import trips
@@ -16,8 +16,21 @@ from tenants.evidence import DeviationRecord, DeviationState, VerdictRecord
 from tenants.models import TripProgress
 from tenants.realm import Tenant
 from workers.alike import imprinted
-from workers.case import Deviation, Verdict
+from workers.case import Day, Deviation, Gap, Stay, Verdict
 from workers.gather import Case, Versions, gather
+
+LOCKED: Final = (
+    select(TripProgress)
+    .where(TripProgress.trip_id == any_(bindparam("trip_ids", type_=ARRAY(Uuid))))
+    .order_by(TripProgress.trip_id)
+    .with_for_update()
+)
+BEFORE: Final = select(VerdictRecord).where(
+    VerdictRecord.trip_id == bindparam("trip_id"), VerdictRecord.current
+)
+KNOWN: Final = (
+    select(DeviationRecord).where(DeviationRecord.trip_id == bindparam("trip_id")).with_for_update()
+)
 
 
 def evaluate(
@@ -29,14 +42,13 @@ def evaluate(
     verdict over less evidence never replaces the one over more. `by` asks for other versions of
     rules and boundaries than those the trip stands under.
     """
-    with tenant.session(readonly=True) as session:
+    with _written(tenant) as session:
         case = gather(session, tenant, trip_id, now=now, by=by)
-    if case is None:
-        return ()
-    # Two transactions: each locks progress in one order, together they would not.
-    if case.over and not case.cancelled:
-        with _written(tenant) as session:
+        if case is None:
+            return ()
+        if case.over and not case.cancelled:
             case = replace(case, dossier=imprinted(session, tenant, case))
+    # Another transaction: each locks progress in one order, together they would not.
     with _written(tenant) as session:
         return record(session, case, case.judged(now), now=now)
 
@@ -54,20 +66,13 @@ def record(
 ) -> tuple[UUID, ...]:
     """Write the verdict (None for a cancelled trip) and its deviations; returns the new ones."""
     # Those under one letter are locked in one order: each may have news for the others.
-    locked = session.scalars(
-        select(TripProgress)
-        .where(TripProgress.trip_id.in_([case.trip_id, *case.companions]))
-        .order_by(TripProgress.trip_id)
-        .with_for_update()
-    )
+    locked = session.scalars(LOCKED, {"trip_ids": [case.trip_id, *case.companions]})
     progress = {row.trip_id: row for row in locked}.get(case.trip_id)
     if progress is None or progress.evaluated > case.watermark:
         return ()
     progress.evaluated = case.watermark
     progress.due_at = None if verdict is None else case.due_at
-    before = session.scalar(
-        select(VerdictRecord).where(VerdictRecord.trip_id == case.trip_id, VerdictRecord.current)
-    )
+    before = session.scalar(BEFORE, {"trip_id": case.trip_id})
     if verdict is None:
         if before is not None:
             before.current = False
@@ -120,9 +125,7 @@ def _current(
 def detail_of(verdict: Verdict) -> dict[str, Any]:
     """What a verdict was made of, in the types of JSON, as its record keeps it."""
     parts = {name: getattr(verdict, name) for name in ("days", "stays", "gaps", "deviations")}
-    plain: dict[str, Any] = _plain(
-        {name: [asdict(one) for one in part] for name, part in parts.items()}
-    )
+    plain: dict[str, Any] = _plain(parts)
     return plain
 
 
@@ -142,9 +145,7 @@ def _cases(session: Session, trip_id: UUID, verdict_id: UUID, verdict: Verdict) 
     """Bring the cases in line with the verdict; a decided case is not opened by the same facts."""
     known = {
         (case.kind, case.leg, case.region_code): case
-        for case in session.scalars(
-            select(DeviationRecord).where(DeviationRecord.trip_id == trip_id).with_for_update()
-        )
+        for case in session.scalars(KNOWN, {"trip_id": trip_id})
     }
     new = []
     for found in verdict.deviations:
@@ -176,6 +177,8 @@ def _fill(case: DeviationRecord, found: Deviation, verdict_id: UUID) -> None:
 def _plain(value: Any) -> Any:
     """The same value in the types of JSON."""
     match value:
+        case Day() | Stay() | Gap() | Deviation():
+            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
         case Mapping():
             return {key: _plain(item) for key, item in value.items()}
         case list() | tuple():

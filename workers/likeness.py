@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from workers.case import Fixes, Likeness, Pair
 from workers.fold import BIN
-from workers.track import METRES_PER_DEGREE, Bools, Floats, Ints
+from workers.track import METRES_PER_DEGREE, Floats, Ints
 
 Prints = NDArray[np.int64]
 
-MOST: Final = 512
-"""Fingerprints kept of a track; of more, those whose hash ends in enough zeros."""
+A_DAY: Final = 96
+FEW: Final = 256
+"""Fingerprints kept of a track's movement: so many a day, or at least these few. They are the
+lowest, so that what a part of a track keeps is kept of the whole, where it is as dense."""
 
 LINKS: Final = 4
 LINK_SECONDS: Final = 29.6
@@ -37,6 +39,9 @@ FEWEST: Final = 8
 
 SLOT: Final = 1_800
 CELL: Final = 0.0027
+EVERY: Final = 3
+"""Half hours are looked at by their hash: one in three, of all tracks the same."""
+
 GRIDS: Final = 3
 """Grids of 300 m cells, shifted by a third: what is 100 m apart shares a cell of one at least."""
 
@@ -46,23 +51,24 @@ NIGHT_BINS: Final = 3
 
 
 def prints(fixes: Fixes) -> Prints:
-    """Fingerprints of a track's moving parts, sorted, each once, at most about `MOST`.
+    """Fingerprints of a track's moving parts, sorted, each once, some hundred a day.
 
     A copy shares them, shifted in time or by a constant in space or only a part of it; two phones
     in one car share none. They depend on the set of fixes, not on order or repetition.
     """
-    found = np.unique(_windows(fixes)[0])
-    return np.asarray(found[_few(found)])
+    found, when = _windows(fixes)
+    days = (when[-1] - when[0]) / 86_400 if len(when) else 0
+    return np.unique(found)[: max(FEW, round(A_DAY * days))]
 
 
 def cells(fixes: Fixes) -> Prints:
-    """Fingerprints of where a track was when, by half hours, sorted, each once.
+    """Fingerprints of where a track was when, in some half hours, sorted, each once.
 
-    Phones that travel together share most. Long tracks are thinned by the same half hours.
+    Phones that travel together share most.
     """
     time, lon, lat = _sorted(fixes)
     slot, middle = _middles(time, SLOT)
-    kept = _few(_hash(slot), MOST // GRIDS)
+    kept = _hash(slot) % EVERY == 0
     slot, at = slot[kept], middle[kept]
     found = []
     for grid in range(GRIDS):
@@ -173,15 +179,6 @@ def _middles(time: Floats, seconds: int) -> tuple[Prints, Ints]:
     """Numbers of the intervals heard in, and the index of the middle one of each's times."""
     number, first, count = np.unique(time // seconds, return_index=True, return_counts=True)
     return number.astype(np.int64), np.asarray(first + count // 2)
-
-
-def _few(hashes: Prints, most: int = MOST) -> Bools:
-    """Which to keep, by value: of two tracks thinned differently, one's are all in the other's."""
-    kept, bit = np.ones(len(hashes), dtype=np.bool_), 1
-    while np.count_nonzero(kept) > most:
-        kept &= hashes & bit == 0
-        bit *= 2
-    return kept
 
 
 def _hash(*columns: Prints) -> Prints:
