@@ -86,13 +86,7 @@ class Letter:
 
 def apply(session: Session, trip: Trip, plan: TripPlan, *, home_zone: str) -> None:
     """Check the plan and write it into the trip; dates must follow one another."""
-    for field, day in (("startsOn", plan.starts_on), ("endsOn", plan.ends_on)):
-        if not EARLIEST <= day <= LATEST:
-            raise InvalidInput(field, "di luar 2000-2099", "is not within 2000 to 2099")
-    if plan.ends_on < plan.starts_on:
-        raise InvalidInput("endsOn", "sebelum tanggal berangkat", "is before the start")
-    if plan.ends_on - plan.starts_on > LONGEST_TRIP:
-        raise InvalidInput("endsOn", "lebih dari setahun", "is more than a year after the start")
+    check_dates(plan.starts_on, plan.ends_on)
     if not 1 <= len(plan.legs) <= 20:
         raise InvalidInput("legs", "harus 1-20 tujuan", "must be 1 to 20 destinations")
     earliest = plan.starts_on
@@ -137,6 +131,17 @@ def apply(session: Session, trip: Trip, plan: TripPlan, *, home_zone: str) -> No
         )
         for place in plan.lawful_places
     )
+
+
+def check_dates(starts_on: date, ends_on: date) -> None:
+    """Refuse days that no letter can be for; raises `InvalidInput`, returns nothing."""
+    for field, day in (("startsOn", starts_on), ("endsOn", ends_on)):
+        if not EARLIEST <= day <= LATEST:
+            raise InvalidInput(field, "di luar 2000-2099", "is not within 2000 to 2099")
+    if ends_on < starts_on:
+        raise InvalidInput("endsOn", "sebelum tanggal berangkat", "is before the start")
+    if ends_on - starts_on > LONGEST_TRIP:
+        raise InvalidInput("endsOn", "lebih dari setahun", "is more than a year after the start")
 
 
 def _flights(plan: TripPlan, home_zone: str) -> list[Flight]:

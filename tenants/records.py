@@ -14,7 +14,7 @@ from tenants import access, trips
 from tenants.access import Viewer
 from tenants.evidence import Attendance, OutsideAssignment
 from tenants.models import Role, Trip, TripState
-from tenants.plans import LONGEST_TRIP, text_of
+from tenants.plans import EARLIEST, check_dates, text_of
 from tenants.problems import InvalidInput
 
 MOST_ENTRIES: Final = 1_000
@@ -61,7 +61,7 @@ def record_attendance(
         raise InvalidInput("entries", f"harus 1-{MOST_ENTRIES}", f"must be 1 to {MOST_ENTRIES}")
     source = text_of("source", source)
     for index, entry in enumerate(entries):
-        if not entry.started_at <= entry.ended_at <= now:
+        if not (entry.started_at <= entry.ended_at <= now and entry.started_at.date() >= EARLIEST):
             raise InvalidInput(f"entries.{index}", "waktunya tidak sah", "has no valid time")
         if entry.ended_at - entry.started_at > ONE_DAY:
             raise InvalidInput(f"entries.{index}", "lebih dari sehari", "is longer than a day")
@@ -97,8 +97,7 @@ def record_assignment(
     """
     viewer.require(Role.TENANT_ADMIN, Role.INSPECTOR)
     access.member(session, viewer, member_id)
-    if not elsewhere.starts_on <= elsewhere.ends_on <= elsewhere.starts_on + LONGEST_TRIP:
-        raise InvalidInput("endsOn", "sebelum mulai atau terlalu lama", "is before it or too late")
+    check_dates(elsewhere.starts_on, elsewhere.ends_on)
     number = text_of("number", elsewhere.number)
     added = session.execute(
         insert(OutsideAssignment)

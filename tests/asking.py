@@ -43,6 +43,8 @@ RECEIPT = """
     ... on InvalidFix { index }
     ... on TooManyFixes { limit given }
 """
+RECORDED = "... on RecordReceipt { recorded known }"
+STATELESS = {"inviteMember", "addOffice", "recordAttendance", "recordOutsideAssignment"}
 MUTATIONS = {
     "issueTrip": (
         {"letter": "LetterInput!", "travellerId": "UUID!", "plan": "PlanInput!"}
@@ -55,7 +57,18 @@ MUTATIONS = {
     "startTrip": ({"id": "UUID!"}, TRIP + TRIP_PROBLEM),
     "finishTrip": ({"id": "UUID!", "finishedAt": "DateTime"}, TRIP + TRIP_PROBLEM),
     "claimTrip": ({"id": "UUID!", "days": "Int!"}, TRIP + TRIP_PROBLEM),
-    "recordTrack": ({"tripId": "UUID!", "fixes": "[FixInput!]!", "device": "String!"}, RECEIPT),
+    "fileReport": ({"id": "UUID!", "filedOn": "Date"}, TRIP + TRIP_PROBLEM),
+    "recordTrack": (
+        {"tripId": "UUID!", "fixes": "[FixInput!]!", "device": "String!"}
+        | {"silences": "[SilenceInput!]"},
+        RECEIPT,
+    ),
+    "recordAttendance": ({"source": "String!", "entries": "[AttendanceInput!]!"}, RECORDED),
+    "recordOutsideAssignment": (
+        {"source": "String!", "memberId": "UUID!", "number": "String!", "office": "String!"}
+        | {"startsOn": "Date!", "endsOn": "Date!"},
+        RECORDED,
+    ),
     "replyToDeviation": ({"id": "UUID!", "body": "String!"}, DEVIATION),
     "ruleOnDeviation": ({"id": "UUID!", "upheld": "Boolean!", "reason": "String!"}, DEVIATION),
     "inviteMember": ({"invitation": "InvitationInput!"}, MEMBER),
@@ -71,7 +84,7 @@ def document(name: str) -> str:
     problem = PROBLEM
     if name == "recordTrack":
         problem = problem.replace("... on NotAllowed { allowed: roles }", "")
-    if name in ("inviteMember", "addOffice"):
+    if name in STATELESS:
         problem = problem.replace("... on WrongState { was: currentState }", "")
     return f"mutation ({declared}) {{ {name}({given}) {{ __typename {shown} {problem} }} }}"
 
@@ -107,6 +120,10 @@ TABLES = {
     "lawful_place": "t",
     "trip_revision": "t",
     "track_chunk": "t.digest, t.arrival, t.link",
+    "flight": "t",
+    "silence": "t.trip_id, t.started_at, t.ended_at, t.reason",
+    "attendance": "t",
+    "outside_assignment": "t",
     "deviation_reply": "t",
     "deviation_ruling": "t",
     "trip_progress": "t.trip_id, t.arrived, t.chain_head, t.last_fix_at",

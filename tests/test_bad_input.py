@@ -20,6 +20,7 @@ def trip(issue, someone):
 
 
 _far = count()
+MORNING = "2026-01-05T00:00:00Z"
 
 
 def letter(people, **changes) -> dict:
@@ -39,6 +40,15 @@ def valid(people, someone, trip) -> dict[str, dict[str, Any]]:
     first = planned["startsOn"]
     planned["legs"][0] |= {"lodgingName": "Hotel"}
     planned |= {
+        "flights": [
+            {
+                "number": "XY 100",
+                "origin": "AAP",
+                "destination": "BPN",
+                "departsAt": f"{first}T02:00:00Z",
+                "arrivesAt": f"{first}T03:00:00Z",
+            }
+        ],
         "transit": ["64.02"],
         "lawfulPlaces": [{"region": "64.02", "kind": "LEAVE", "fromOn": first, "untilOn": first}],
     }
@@ -58,6 +68,24 @@ def valid(people, someone, trip) -> dict[str, dict[str, Any]]:
             "tripId": trip,
             "fixes": [{"time": f"{plan()['startsOn']}T02:00:00Z"} | POSITION],
             "device": "ponsel",
+            "silences": [
+                {"startedAt": MORNING, "endedAt": "2026-01-05T08:00:00Z", "reason": "NO_POWER"}
+            ],
+        },
+        "fileReport": {"id": trip, "filedOn": first},
+        "recordAttendance": {
+            "source": "Presensi",
+            "entries": [
+                {"memberId": someone.id, "startedAt": MORNING, "endedAt": "2026-01-05T08:00:00Z"}
+            ],
+        },
+        "recordOutsideAssignment": {
+            "source": "Temuan",
+            "memberId": someone.id,
+            "number": "ST/LUAR",
+            "office": "Dinas Lain",
+            "startsOn": first,
+            "endsOn": first,
         },
         "inviteMember": {
             "invitation": {"name": "Tamu", "roles": ["TRAVELLER"], "nip": f"{NIP}{number:03}"}
@@ -82,6 +110,8 @@ def sent(http, people, someone, mutation: str, given: dict[str, Any]) -> httpx2.
         "recordTrack": someone.front_end,
         "inviteMember": people.as_("admin"),
         "addOffice": people.as_("admin"),
+        "recordAttendance": people.as_("admin"),
+        "recordOutsideAssignment": people.as_("admin"),
     }.get(mutation, people.as_("operator"))
     return http.post(
         "/samarinda/graphql",
@@ -180,6 +210,54 @@ def test_values_of_no_such_type(http, people, someone, valid, mutation, path, va
     assert (refused(answer)[1] == "BAD_REQUEST") is (value == 10**400)
 
 
+FIRST, LAST = ("0001-01-01", "9999-12-31")
+AT_FIRST, AT_LAST = (f"{FIRST}T00:00:00Z", f"{LAST}T23:59:59Z")
+FIRST_SECOND = "0001-01-01T00:00:01Z"
+NO_SUCH_DAYS = [
+    *(
+        ("recordAttendance", {"entries.0.startedAt": start, "entries.0.endedAt": end})
+        for start, end in (
+            *((AT_FIRST, AT_FIRST), (AT_FIRST, FIRST_SECOND), (AT_FIRST, AT_LAST)),
+            *((AT_LAST, AT_LAST), (AT_LAST, AT_FIRST), (MORNING, AT_LAST)),
+            ("1999-12-31T23:59:59Z", "2000-01-01T08:00:00Z"),
+        )
+    ),
+    *(
+        ("recordOutsideAssignment", {"startsOn": start, "endsOn": end})
+        for start, end in (
+            *((FIRST, FIRST), (FIRST, LAST), (LAST, LAST), (LAST, FIRST)),
+            *(("1999-12-31", "2000-01-01"), ("2099-12-31", "2100-01-01")),
+        )
+    ),
+    *(("fileReport", {"filedOn": day}) for day in (FIRST, LAST)),
+    *(
+        ("recordTrack", {"silences.0.startedAt": start, "silences.0.endedAt": end})
+        for start, end in ((AT_FIRST, AT_FIRST), (AT_FIRST, AT_LAST), (AT_LAST, AT_FIRST))
+    ),
+    *(
+        (mutation, {"plan.flights.0.departsAt": departs, "plan.flights.0.arrivesAt": arrives})
+        for mutation in ("issueTrip", "reviseTrip")
+        for departs, arrives in ((AT_FIRST, FIRST_SECOND), (AT_FIRST, AT_LAST), (AT_LAST, AT_FIRST))
+    ),
+    *(
+        (mutation, {"plan.startsOn": start, "plan.endsOn": end})
+        for mutation in ("issueTrip", "reviseTrip")
+        for start, end in ((FIRST, FIRST), (LAST, LAST))
+    ),
+    ("extendTrip", {"endsOn": LAST}),
+]
+
+
+@pytest.mark.parametrize(("mutation", "changes"), NO_SUCH_DAYS, ids=str)
+def test_days_at_the_ends_of_the_calendar(http, people, someone, valid, mutation, changes):
+    given = valid[mutation]
+    for path, value in changes.items():
+        given = spoilt(given, path, value)
+    with nothing_changes():
+        answer = sent(http, people, someone, mutation, given)
+    assert refused(answer) == (200, "INVALID_INPUT")
+
+
 STRINGS = [
     ("issueTrip", "letter.number", "INVALID_INPUT"),
     ("issueTrip", "letter.purpose", "INVALID_INPUT"),
@@ -194,6 +272,12 @@ STRINGS = [
     ("extendTrip", "reason", "INVALID_INPUT"),
     ("cancelTrip", "reason", "INVALID_INPUT"),
     ("recordTrack", "device", "INVALID_INPUT"),
+    ("recordAttendance", "source", "INVALID_INPUT"),
+    ("recordOutsideAssignment", "source", "INVALID_INPUT"),
+    ("recordOutsideAssignment", "number", "INVALID_INPUT"),
+    ("recordOutsideAssignment", "office", "INVALID_INPUT"),
+    ("issueTrip", "plan.flights.0.number", "INVALID_INPUT"),
+    ("issueTrip", "plan.flights.0.origin", "INVALID_INPUT"),
     ("inviteMember", "invitation.name", "INVALID_INPUT"),
     ("inviteMember", "invitation.nip", "INVALID_INPUT"),
     ("inviteMember", "invitation.position", "INVALID_INPUT"),
