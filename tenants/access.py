@@ -3,10 +3,11 @@
 What is absent and what is forbidden look the same to the one who asks.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, false, or_, select, true
+from sqlalchemy import ColumnElement, Select, false, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -70,6 +71,13 @@ def member(session: Session, viewer: Viewer, member_id: UUID) -> Member:
     if found is None:
         raise NotFound("Pegawai")
     return found
+
+
+def require_members(session: Session, viewer: Viewer, member_ids: Collection[UUID]) -> None:
+    """Raise `NotFound` unless the viewer may see the trips of each of these members."""
+    seen = select(func.count(Member.id)).where(Member.id.in_(member_ids), members(viewer))
+    if session.scalar(seen) != len(set(member_ids)):
+        raise NotFound("Pegawai")
 
 
 def deviations(viewer: Viewer) -> Select[DeviationRecord]:

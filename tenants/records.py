@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Date, and_, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -65,8 +65,7 @@ def record_attendance(
             raise InvalidInput(f"entries.{index}", "waktunya tidak sah", "has no valid time")
         if entry.ended_at - entry.started_at > ONE_DAY:
             raise InvalidInput(f"entries.{index}", "lebih dari sehari", "is longer than a day")
-    for member_id in {entry.member_id for entry in entries}:
-        access.member(session, viewer, member_id)
+    access.require_members(session, viewer, {entry.member_id for entry in entries})
     rows = [
         {
             "id": uuid4(),
@@ -78,13 +77,19 @@ def record_attendance(
         }
         for entry in dict.fromkeys(entries)
     ]
-    added = session.execute(
-        insert(Attendance).values(rows).on_conflict_do_nothing().returning(Attendance.member_id)
+    added = session.scalars(
+        insert(Attendance).values(rows).on_conflict_do_nothing().returning(Attendance.id)
     ).all()
-    concerned: set[UUID] = set()
-    for entry in entries:
-        first, last = entry.started_at.date() - ONE_DAY, entry.ended_at.date() + ONE_DAY
-        concerned.update(_trips(session, entry.member_id, first, last) if added else ())
+    first, last = (
+        cast(func.timezone("UTC", time), Date)
+        for time in (Attendance.started_at, Attendance.ended_at)
+    )
+    concerned = session.scalars(
+        select(Trip.id)
+        .distinct()
+        .join(Attendance, Attendance.member_id == Trip.traveller_id)
+        .where(Attendance.id.in_(added), _takes(first - 1, last + 1))
+    ).all()
     return _recorded(session, len(added), len(entries), concerned)
 
 
@@ -122,23 +127,26 @@ def record_assignment(
         ).one()
         if (known.starts_on, known.ends_on) != (elsewhere.starts_on, elsewhere.ends_on):
             raise InvalidInput("number", "sudah ada dengan tanggal lain", "is known, other dates")
-    concerned = _trips(session, member_id, elsewhere.starts_on, elsewhere.ends_on) if added else ()
-    return _recorded(session, len(added), 1, set(concerned))
-
-
-def _trips(session: Session, member_id: UUID, first: date, last: date) -> Sequence[UUID]:
-    """The person's trips on these days, as planned or as claimed."""
-    return session.scalars(
+    concerned = session.scalars(
         select(Trip.id).where(
-            Trip.traveller_id == member_id,
-            Trip.state != TripState.CANCELLED,
-            Trip.starts_on <= last,
-            (Trip.ends_on >= first) | (first <= trips.CLAIMED_UNTIL),
+            Trip.traveller_id == member_id, _takes(elsewhere.starts_on, elsewhere.ends_on)
         )
     ).all()
+    return _recorded(session, len(added), 1, concerned if added else ())
 
 
-def _recorded(session: Session, added: int, given: int, concerned: set[UUID]) -> Recorded:
+def _takes(
+    first: ColumnElement[date] | date, last: ColumnElement[date] | date
+) -> ColumnElement[bool]:
+    """Condition on `Trip`: it takes one of these days, as planned or as claimed."""
+    return and_(
+        Trip.state != TripState.CANCELLED,
+        Trip.starts_on <= last,
+        (Trip.ends_on >= first) | (first <= trips.CLAIMED_UNTIL),
+    )
+
+
+def _recorded(session: Session, added: int, given: int, concerned: Sequence[UUID]) -> Recorded:
     if concerned:
         trips.arrived(session, *concerned)
     return Recorded(added, given - added, tuple(sorted(concerned)))
