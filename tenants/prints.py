@@ -50,16 +50,20 @@ REPLACE = text(
 
 def alike(session: Session, trip_id: UUID, *, least: int) -> list[Alike]:
     """The trips that share at least `least` fingerprints of a kind with this one, most first."""
-    rows = session.execute(ALIKE, {"trip_id": trip_id, "least": least})
+    # Where statistics are old or missing, reading the whole table can seem cheap.
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    rows = session.execute(ALIKE, {"trip_id": trip_id, "least": least}).all()
+    session.execute(text("SET LOCAL enable_seqscan TO DEFAULT"))
     return [Alike(*row) for row in rows]
 
 
+# OFFSET 0 keeps it a look-up for each fingerprint: a join could read the whole index instead.
 ALIKE = text(
     "SELECT found.kind, found.trip_id, found.shared,"
     " (SELECT count(*) FROM track_print WHERE trip_id = found.trip_id AND kind = found.kind)"
     " FROM (SELECT mine.kind, other.trip_id, count(*) AS shared FROM track_print mine"
-    "  JOIN track_print other ON other.print = mine.print AND other.kind = mine.kind"
-    "  AND other.trip_id <> :trip_id"
+    "  CROSS JOIN LATERAL (SELECT trip_id FROM track_print"
+    "   WHERE print = mine.print AND kind = mine.kind AND trip_id <> :trip_id OFFSET 0) AS other"
     "  WHERE mine.trip_id = :trip_id"
     "  GROUP BY mine.kind, other.trip_id HAVING count(*) >= :least) AS found"
     " ORDER BY found.shared DESC, found.trip_id"
