@@ -12,6 +12,8 @@ from tenants.evidence import VerdictRecord
 from tenants.models import Leg, Trip
 
 ONE_DAY = timedelta(days=1)
+Timed = tuple[dict[str, Any], datetime, datetime]
+"""What a verdict says of a time, its start and its end."""
 
 
 @strawberry.type(description="When the traveller was seen in a region; null is off the map.")
@@ -43,6 +45,7 @@ def timeline_of(
 ) -> list[TimelineDay]:
     """Every planned day; those without a verdict have nothing seen and nothing known."""
     detail = verdict.detail if verdict else {"days": [], "stays": [], "gaps": []}
+    stays, gaps = (_timed(detail[name]) for name in ("stays", "gaps"))
     judged = {day["date"]: day for day in detail["days"]}
     days = []
     for number in range((trip.ends_on - trip.starts_on).days + 1):
@@ -57,7 +60,7 @@ def timeline_of(
                 planned=list(dict.fromkeys(leg.region_code for leg in there)),
                 seen=[
                     Seen(region_code=stay["region"], started_at=since, ended_at=until)
-                    for stay, since, until in _cut(detail["stays"], start, end)
+                    for stay, since, until in _cut(stays, start, end)
                 ],
                 unknown=[
                     Unknown(
@@ -65,7 +68,7 @@ def timeline_of(
                         ended_at=until,
                         reason=SilenceReason(gap.get("reason", SilenceReason.UNKNOWN)),
                     )
-                    for gap, since, until in _cut(detail["gaps"], start, end)
+                    for gap, since, until in _cut(gaps, start, end)
                 ],
                 state=DayState(said["state"]),
                 known_seconds=said["known_seconds"],
@@ -74,12 +77,17 @@ def timeline_of(
     return days
 
 
-def _cut(
-    times: Sequence[dict[str, Any]], start: datetime, end: datetime
-) -> Iterator[tuple[dict[str, Any], datetime, datetime]]:
+def _timed(times: Sequence[dict[str, Any]]) -> list[Timed]:
+    """Each with its times, which parsing day by day would cost as often as the trip has days."""
+    return [
+        (one, datetime.fromisoformat(one["started_at"]), datetime.fromisoformat(one["ended_at"]))
+        for one in times
+    ]
+
+
+def _cut(times: Sequence[Timed], start: datetime, end: datetime) -> Iterator[Timed]:
     """Those that touch a day, with what of them lies in it."""
-    for one in times:
-        since = max(datetime.fromisoformat(one["started_at"]), start)
-        until = min(datetime.fromisoformat(one["ended_at"]), end)
+    for one, started_at, ended_at in times:
+        since, until = max(started_at, start), min(ended_at, end)
         if since < until:
             yield one, since.astimezone(UTC), until.astimezone(UTC)
