@@ -94,7 +94,9 @@ class FixInput:
     lat: float
     accuracy: float | None = strawberry.field(default=None, description="Metres.")
     speed: float | None = strawberry.field(default=None, description="Metres a second.")
-    mock: bool = strawberry.field(default=False, description="The phone calls it simulated.")
+    mock: bool | None = strawberry.field(
+        default=False, description="The phone calls it simulated; null where it does not say."
+    )
     battery: float | None = strawberry.field(default=None, description="Charge, 0 to 1.")
 
 
@@ -115,7 +117,7 @@ def fixes_of(fixes: list[FixInput]) -> Fixes:
         lat=column([fix.lat for fix in fixes]),
         accuracy=column([fix.accuracy for fix in fixes]),
         speed=column([fix.speed for fix in fixes]),
-        mock=np.array([fix.mock for fix in fixes], dtype=np.bool_),
+        mock=np.array([fix.mock is True for fix in fixes], dtype=np.bool_),
         battery=column([fix.battery for fix in fixes]),
     )
 

@@ -76,6 +76,17 @@ def test_simulated_positions_are_a_deviation_with_its_refutation(people, issue):
     assert found["refutedBy"] != found["refutedByEn"] != ""
 
 
+def test_a_phone_that_does_not_know_whether_it_was_deceived(people, issue):
+    someone = people.fresh()
+    first = today() - timedelta(days=5)
+    trip = issue(someone, plan())["id"]
+    stayed(someone, trip, first, mock=None, battery=None)
+    assert "MOCK_FLAG" not in kinds(told(people, trip))
+    # The same upload by a phone that says no is no other upload.
+    fixes = [fix | {"mock": False} for fix in fixes_at(BALIKPAPAN, first, 5, 22)]
+    assert send(someone, trip, fixes)["accepted"] == 0
+
+
 def test_a_silence_the_phone_explains_is_told_day_by_day(people, issue):
     someone = people.fresh()
     first = today() - timedelta(days=5)
