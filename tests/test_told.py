@@ -4,6 +4,9 @@ from datetime import UTC, datetime, time, timedelta
 
 from conftest import BALIKPAPAN, SAMARINDA, fixes_at, plan, today, verdict
 
+AAP = (117.251, -0.376)
+BETWEEN_AIRPORTS = (117.0, -0.9)
+BEYOND = (116.845, -1.23)
 RECORD = """
 mutation ($trip: UUID!, $fixes: [FixInput!]!, $silences: [SilenceInput!]!) {
   recordTrack(tripId: $trip, fixes: $fixes, silences: $silences) {
@@ -85,6 +88,75 @@ def test_a_phone_that_does_not_know_whether_it_was_deceived(people, issue):
     # The same upload by a phone that says no is no other upload.
     fixes = [fix | {"mock": False} for fix in fixes_at(BALIKPAPAN, first, 5, 22)]
     assert send(someone, trip, fixes)["accepted"] == 0
+
+
+def test_of_a_group_who_was_elsewhere_is_found_and_who_is_not_known_is_not(people, issue):
+    first = today() - timedelta(days=5)
+    there, home, silent = (people.fresh() for _ in range(3))
+    there_on, home_on, silent_on = (
+        issue(who, plan(), number="UJI/ROMBONGAN")["id"] for who in (there, home, silent)
+    )
+    stayed(home, home_on, first, SAMARINDA)
+    send(silent, silent_on, fixes_at(SAMARINDA, first, 5, 7))
+    assert "GROUP_HEADCOUNT" not in kinds(told(people, home_on))
+    stayed(there, there_on, first)
+    assert "GROUP_HEADCOUNT" not in kinds(told(people, there_on))
+    found = kinds(told(people, home_on))["GROUP_HEADCOUNT"]
+    assert found["severity"] == "MEDIUM"
+    assert found["message"].startswith("3 ditugaskan, 1 terlihat di tujuan")
+    assert "GROUP_HEADCOUNT" not in kinds(told(people, silent_on))
+
+
+def flight_on(day):
+    return {
+        "number": "XY 100",
+        "origin": "AAP",
+        "destination": "BPN",
+        "departsAt": at(day, 9),
+        "arrivesAt": at(day, 10.5),
+    }
+
+
+def test_a_flight_is_not_taken_by_who_stays_on_the_ground(people, issue):
+    first = today() - timedelta(days=5)
+    stayer, flyer = people.fresh(), people.fresh()
+    stayer_on, flyer_on = (
+        issue(who, plan(flights=[flight_on(first)]))["id"] for who in (stayer, flyer)
+    )
+    stayed(stayer, stayer_on, first, BETWEEN_AIRPORTS)
+    found = kinds(told(people, stayer_on))["FLIGHT_MISMATCH"]
+    assert found["severity"] == "MEDIUM"
+    assert "XY 100" in found["message"]
+    send(flyer, flyer_on, fixes_at(AAP, first, 5, 9))
+    send(flyer, flyer_on, fixes_at(BALIKPAPAN, first, 10.75, 22))
+    shown = told(people, flyer_on)
+    assert [flight["number"] for flight in shown["flights"]] == ["XY 100"]
+    assert "FLIGHT_MISMATCH" not in kinds(shown)
+
+
+def test_two_phones_that_never_part_by_day_or_night(people, issue):
+    first = today() - timedelta(days=40)
+    one, other, third = (people.fresh() for _ in range(3))
+    trips = [issue(who, plan(-40)) for who in (one, other, third)]
+    bag = [fixes_at(BALIKPAPAN, first, hour, hour + 23.9, 5) for hour in (8, 32)]
+    # Sleeps in the same room and works elsewhere.
+    parted = [
+        fixes_at(BALIKPAPAN, first, 8, 17, 5),
+        fixes_at(BALIKPAPAN, first, 17.1, 30, 5),
+        fixes_at(BEYOND, first, 30.1, 42, 5),
+        fixes_at(BALIKPAPAN, first, 42.1, 55, 5),
+    ]
+    # Phones side by side do not agree to the metre.
+    beside = [[fix | {"lon": fix["lon"] + 1e-4} for fix in fixes] for fixes in bag]
+    for who, trip, uploads in zip((one, other, third), trips, (bag, beside, parted), strict=True):
+        for fixes in uploads:
+            assert send(who, trip["id"], fixes)["accepted"] == len(fixes)
+        told(people, trip["id"])
+    (first_found, second_found, of_third) = (kinds(told(people, trip["id"])) for trip in trips)
+    assert trips[1]["letter"]["number"] in first_found["CARRIED_PHONE"]["message"]
+    assert trips[0]["letter"]["number"] in second_found["CARRIED_PHONE"]["message"]
+    assert first_found["CARRIED_PHONE"]["severity"] == "LOW"
+    assert "CARRIED_PHONE" not in of_third
 
 
 def test_a_silence_the_phone_explains_is_told_day_by_day(people, issue):
