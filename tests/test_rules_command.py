@@ -62,7 +62,10 @@ def test_other_rules_are_tried_on_closed_trips_and_then_applied(people, issue, s
 def test_versions_are_listed_and_bad_ones_refused(world: World, stricter, tmp_path):
     assert "Perwali uji" in jejak("list", "samarinda")
     file = tmp_path / "salah.json"
-    for wrong in ('{"min_coverag": 1}', '{"visit_fixes": 2.5}', "[]", "{", '{"terms": {"X": {}}}'):
+    for wrong in (
+        *('{"min_coverag": 1}', '{"visit_fixes": 2.5}', '{"lodging_from_hour": 24}'),
+        *("[]", "{", '{"terms": {"X": {}}}'),
+    ):
         file.write_text(wrong)
         dates = ["--legal-basis", "Uji", "--valid-from", "2090-01-01"]
         ran = CliRunner().invoke(app, ["rules", "add", "samarinda", str(file), *dates])

@@ -87,6 +87,7 @@ def test_the_judge_is_pure() -> None:
         "judge",
         "likeness",
         "observed",
+        "parameter",
         "ruleset",
         "track",
     )

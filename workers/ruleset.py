@@ -3,21 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from workers.case import DeviationKind
-
-READING: Final = None
-"""The `rule` of a parameter by which the track is read, before any rule looks at it."""
-
-
-def parameter(
-    default: float, unit: str, said_id: str, said_en: str, *, rule: DeviationKind | None = READING
-) -> Any:
-    """A parameter of the ruleset with what its catalogue says of it."""
-    return field(
-        default=default, metadata={"rule": rule, "unit": unit, "id": said_id, "en": said_en}
-    )
+from workers.parameter import parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +66,7 @@ class Ruleset:
         "s",
         "pencilan berlangsung paling lama",
         "time around an excursion at most: a flight out and back takes longer",
+        bounds=(0, 86_400),
     )
     gap_seconds: float = parameter(
         4_500, "s", "diam yang dianggap tidak diketahui", "silence that is unknown time"
@@ -179,6 +169,7 @@ class Ruleset:
         "pemanjangan jalan yang masih searah",
         "on the way is what makes the journey this many times longer at most",
         rule=DeviationKind.WRONG_REGION,
+        bounds=(1, 100),
     )
     offshore_m: float = parameter(
         100_000,
@@ -372,10 +363,14 @@ def ruleset(version: int, stored: Mapping[str, Any]) -> Ruleset:
         whole = isinstance(known[name].default, int) and known[name].type in (int, "int")
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
             raise UnknownParameter(f"{name}: must be {'a whole number' if whole else 'a number'}")
-        if not 0 <= value <= 1e9:
-            raise UnknownParameter(f"{name}: out of range")
+        least, most = known[name].metadata["least"], known[name].metadata["most"]
+        if not least <= value <= most:
+            raise UnknownParameter(f"{name}: must be {least} to {most}")
         values[name] = value
-    return Ruleset(version=version, **values)
+    made = Ruleset(version=version, **values)
+    if made.waking_from_hour >= made.waking_until_hour:
+        raise UnknownParameter("waking_until_hour: must be after waking_from_hour")
+    return made
 
 
 def _terms(stored: Any) -> dict[DeviationKind, Terms]:

@@ -1,9 +1,10 @@
 """The catalogue of the rules as people read it: workers/RULES.md is what `catalogue` returns."""
 
 from workers.case import DeviationKind
+from workers.parameter import READING
 from workers.rules import RULES
 from workers.rules.rule import Rule
-from workers.ruleset import READING, parameters
+from workers.ruleset import parameters
 
 INTRODUCTION = """\
 # Aturan penilaian perjalanan dinas · Rules for judging official trips
