@@ -1,8 +1,10 @@
-"""Where airports are, by their IATA codes."""
+"""Where airports are."""
 
 from functools import cache
 
 import airportsdata
+import numpy as np
+from numpy.typing import NDArray
 
 
 @cache
@@ -16,3 +18,10 @@ def _positions() -> dict[str, tuple[float, float]]:
 def position(iata: str) -> tuple[float, float] | None:
     """Longitude and latitude of an airport, degrees (EPSG:4326); None when there is none such."""
     return _positions().get(iata)
+
+
+@cache
+def everywhere() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitudes and latitudes of all airports that have an IATA code, degrees (EPSG:4326)."""
+    lon, lat = np.array(list(_positions().values())).T
+    return lon, lat

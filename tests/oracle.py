@@ -4,6 +4,7 @@ from statistics import median_low
 
 import numpy as np
 
+from tenants.airports import everywhere
 from workers.case import Fixes, Plan
 from workers.fold import FIX, SIGHTING, SPELL, State
 from workers.itinerary import itinerary
@@ -22,11 +23,7 @@ def state_of(plan: Plan, rules: Ruleset, regions: RegionIndex, fixes: Fixes) -> 
     near = [dwells(one, true, rules) for one in true]
     spells: list[list[int]] = []
     for i, one in enumerate(true):
-        if (
-            i
-            and joined(true[i - 1], one, near[i - 1] == near[i], trip)
-            and not jump(i, true, rules)
-        ):
+        if i and joined(true[i - 1], one, near[i - 1] == near[i], trip) and not jump(i, true, trip):
             spells[-1].append(i)
         else:
             spells.append([i])
@@ -176,21 +173,39 @@ def joined(one, other, as_near, trip):
     )
 
 
-def jump(i, rows, rules):
+def jump(i, rows, trip):
+    rules = trip.rules
     step, wait = apart(rows[i - 1], rows[i]), rows[i]["start"] - rows[i - 1]["end"]
-    if step <= rules.jump_m or wait >= step / rules.jump_mps + rules.jump_seconds:
+    sides = rows[i - 1 :: -1], rows[i:]
+    if step <= rules.jump_m:
         return False
-    return settled(rows[i - 1 :: -1], rules) and settled(rows[i:], rules)
+    if wait < step / rules.jump_mps + rules.jump_seconds and all(
+        settled(side, rules, rules.visit_seconds, rules.visit_fixes) for side in sides
+    ):
+        return True
+    return (
+        wait < min(step / rules.jump_land_mps, rules.gap_seconds)
+        and all(settled(side, rules, rules.gap_seconds, 2) for side in sides)
+        and not any(by_an_airport(one, trip) for one in rows[i - 1 : i + 1])
+    )
 
 
-def settled(rows, rules):
+def by_an_airport(row, trip):
+    lon, lat = everywhere()
+    return any(
+        apart(row, dict(zip("xy", at, strict=True))) <= trip.rules.jump_airport_m
+        for at in trip.regions.project(lon=lon, lat=lat).tolist()
+    )
+
+
+def settled(rows, rules, silence, fewest):
     for count, (before, one) in enumerate(zip(rows[:1] + rows, rows, strict=False), start=1):
         wait = max(one["start"] - before["end"], before["start"] - one["end"])
-        if wait > rules.visit_seconds or apart(one, rows[0]) > rules.dwell_m:
+        if wait > silence or apart(one, rows[0]) > rules.dwell_m:
             return False
         lasted = max(one["end"] - rows[0]["start"], rows[0]["end"] - one["start"])
         if lasted >= rules.jump_settled_seconds:
-            return count >= rules.visit_fixes
+            return count >= fewest
     return False
 
 
@@ -215,5 +230,5 @@ def spell(run, true, near, indices, trip):
         "label": run[0]["label"],
         "day": day_of(run[0], trip),
         "dwelling": near[indices[0]],
-        "jump": bool(indices[0]) and jump(indices[0], true, trip.rules),
+        "jump": bool(indices[0]) and jump(indices[0], true, trip),
     }

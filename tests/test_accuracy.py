@@ -16,7 +16,8 @@ RECALL = {
     "never left, by any rule": 0.9,
     "wrong region": 0.98,
     "short stay": 0.95,
-    "spoofing": 0.6,
+    "spoofing": 0.7,
+    "spoofing, fixes within 15 min": 0.9,
     "copies": 0.9,
 }
 TWO_DEVICES = "tablet_at_home"

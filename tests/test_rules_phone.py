@@ -14,6 +14,7 @@ from tests.tracks import (
     OFFICE,
     PORT,
     SQUARES,
+    Place,
     at,
     moved,
     trip,
@@ -131,6 +132,53 @@ def test_to_and_fro_faster_than_an_airliner_is_a_finding():
     assert "278 km in 12 min" in one.message_en
 
 
+def pinged(place: Place, minutes: float, every: float = 2400) -> Fixes:
+    """Two days at a place and home again, the way each time as long as that, pings in between."""
+    hours = minutes / 60
+    return real(
+        joined(
+            walk((0, OFFICE), (8, OFFICE), every=every),
+            walk((8 + hours, place), (48 + hours, place), every=every),
+            walk((48 + 2 * hours, OFFICE), (72, OFFICE), every=every),
+        )
+    )
+
+
+STRIP = (117.333, 0.52)
+"""84 km from the office, 2 km from the airport of Sangatta."""
+
+
+@pytest.mark.parametrize(
+    ("fixes", "expected"),
+    [
+        (pinged(INN, 45), Severity.MEDIUM),
+        (pinged(INN, 45, every=300), Severity.MEDIUM),
+        (pinged(INN, 62), None),
+        (pinged(INN, 50, every=5400), None),
+        (pinged(STRIP, 30), None),
+        (pinged((117.25, -0.6), 5), None),
+    ],
+    ids=["139 km in 45 min", "heard often", "by road", "rarely heard", "by an airport", "near"],
+)
+def test_what_no_road_allows_is_a_jump_where_no_airport_is_near(fixes, expected):
+    assert severity(DeviationKind.IMPOSSIBLE_MOVEMENT, fixes) is expected
+
+
+def rushed(minutes: float) -> Fixes:
+    """One exact position for two days, 139 km off, pinged some twenty times a day."""
+    hours, every = minutes / 60, 2400
+    there = walk((8 + hours, INN), (56, INN), every=every)
+    home = walk((0, OFFICE), (8, OFFICE), every=every)
+    return joined(real(home), there, real(walk((60, OFFICE), (72, OFFICE), every=every)))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"), [(62, Severity.MEDIUM), (74, Severity.MEDIUM), (100, Severity.NOTE)]
+)
+def test_a_frozen_point_reached_faster_than_by_road_is_a_finding(minutes, expected):
+    assert severity(DeviationKind.FROZEN_POSITION, rushed(minutes)) is expected
+
+
 def test_one_jump_is_only_noted():
     once = real(joined(walk((0, OFFICE), (9, OFFICE)), walk((9.2, PORT), (72, PORT))))
     assert severity(DeviationKind.IMPOSSIBLE_MOVEMENT, once) is Severity.NOTE
@@ -214,7 +262,7 @@ def test_a_frozen_point_with_simulated_fixes_or_jumps_weighs_more(leak):
     one = found(DeviationKind.FROZEN_POSITION, jumped)
     assert one is not None
     assert one.severity is Severity.MEDIUM
-    assert "melompat" in one.message_id
+    assert "lebih cepat daripada lewat darat" in one.message_id
 
 
 def wandering(every: float, identical: int) -> Fixes:
@@ -234,7 +282,7 @@ def wandering(every: float, identical: int) -> Fixes:
         stuck(HONEST, 0, 8),
         walk((0, OFFICE), (72, OFFICE)),
         real(walk(*THERE_AND_BACK, silent=[(12, 57)])),
-        stuck(real(walk(*THERE_AND_BACK, every=1800)), 12, 56),
+        stuck(real(walk(*THERE_AND_BACK, every=4400)), 12, 34),
         stuck(real(walk(*THERE_AND_BACK, silent=[(22, 38)])), 12, 56),
         moved(
             HONEST,

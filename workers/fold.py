@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from workers.case import Fixes
 from workers.itinerary import Itinerary
+from workers.jumps import jumps
 from workers.track import Bools, Floats, Ints, distance
 
 Rows = NDArray[np.void]
@@ -241,9 +242,11 @@ def _at(rows: Rows) -> Floats:
 
 
 def _reach(itinerary: Itinerary) -> int:
-    """How many hours around a fix it can change: windows of dwelling, and outliers in them."""
+    """How many hours around a fix it can change: by dwelling with outliers in it, by jumps."""
     rules = itinerary.rules
-    return int((2 * rules.dwell_window_seconds + rules.outlier_seconds + HOUR) // HOUR) + 1
+    dwelling = 2 * rules.dwell_window_seconds + rules.outlier_seconds
+    jumping = rules.jump_settled_seconds + 2 * rules.gap_seconds
+    return int((max(dwelling, jumping) + HOUR) // HOUR) + 1
 
 
 def _neighbourhoods(touched: Ints, *, apart: int) -> list[tuple[int, int]]:
@@ -280,7 +283,7 @@ def _spells(sightings: Rows, itinerary: Itinerary) -> Rows:
     day = np.searchsorted(itinerary.midnights, start, side="right") - 1
     dwelling = _dwelling(start, at, itinerary)
     silent = start[1:] - end[:-1] > rules.gap_seconds
-    jump = np.append(False, _jumps(rows, at, itinerary))
+    jump = np.append(False, jumps(start, end, at, itinerary))
     alike = np.column_stack((start // HOUR, day, rows["label"], dwelling))
     cut = np.append(True, (alike[1:] != alike[:-1]).any(axis=1) | silent | jump[1:])
     first = np.flatnonzero(cut)
@@ -345,33 +348,3 @@ def _dwelling(start: Floats, at: Floats, itinerary: Itinerary) -> Bools:
     depth = np.bincount(opens[near], minlength=len(start) + 1)
     depth -= np.bincount(closes[near] + 1, minlength=len(start) + 1)[: len(start) + 1]
     return np.asarray(np.cumsum(depth)[:-1] > 0)
-
-
-def _jumps(rows: Rows, at: Floats, itinerary: Itinerary) -> Bools:
-    """The steps nobody can make, by plane either, between two places he certainly was at.
-
-    Both sides need an unbroken time near one place: after a flight phones repeat stale positions,
-    and a single step faster than sound is how honest tracks look.
-    """
-    rules, start, end = itinerary.rules, rows["start"], rows["end"]
-    step, wait = distance(at[1:], at[:-1]), start[1:] - end[:-1]
-    found = (step > rules.jump_m) & (wait < step / rules.jump_mps + rules.jump_seconds)
-    for i in np.flatnonzero(found).tolist():
-        found[i] = _settled(start, end, at, range(i, -1, -1), itinerary) and _settled(
-            start, end, at, range(i + 1, len(rows)), itinerary
-        )
-    return np.asarray(found)
-
-
-def _settled(start: Floats, end: Floats, at: Floats, onward: range, itinerary: Itinerary) -> bool:
-    """Whether the sightings one after the other stay near the first for long enough."""
-    rules, origin = itinerary.rules, onward[0]
-    before = origin
-    for i in onward:
-        apart = max(start[i] - end[before], start[before] - end[i])
-        if apart > rules.visit_seconds or distance(at[i], at[origin]) > rules.dwell_m:
-            return False
-        if max(end[i] - start[origin], end[origin] - start[i]) >= rules.jump_settled_seconds:
-            return abs(i - origin) + 1 >= rules.visit_fixes
-        before = i
-    return False

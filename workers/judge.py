@@ -21,8 +21,9 @@ from workers.case import (
 from workers.fold import State, fold
 from workers.itinerary import itinerary
 from workers.observed import Observed, observe
+from workers.parameter import Terms
 from workers.rules import RULES
-from workers.ruleset import Ruleset, Terms
+from workers.ruleset import Ruleset
 from workers.track import RegionIndex
 
 __all__ = ["begin", "conclude", "fold", "judge"]

@@ -1,7 +1,8 @@
-"""What a parameter of the evaluation is: its default, its bounds, and what is said of it."""
+"""What a parameter of the evaluation is, and on what terms a rule applies."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 from workers.case import DeviationKind
@@ -37,3 +38,21 @@ def parameter(
     least, most = bounds or (SHARE if share else BOUNDS[unit])
     said = {"rule": rule, "unit": unit, "id": said_id, "en": said_en}
     return field(default=default, metadata=said | {"least": least, "most": most})
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what basis a rule applies, and to trips that begin when; None leaves that side open."""
+
+    legal_basis: str | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+    enabled: bool = True
+
+    def hold(self, day: date) -> bool:
+        """Whether the rule applies to a trip that begins on this day."""
+        return (
+            self.enabled
+            and (self.valid_from is None or self.valid_from <= day)
+            and (self.valid_until is None or day <= self.valid_until)
+        )

@@ -6,25 +6,7 @@ from datetime import date
 from typing import Any
 
 from workers.case import DeviationKind
-from workers.parameter import parameter
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """On what basis a rule applies, and to trips that begin when; None leaves that side open."""
-
-    legal_basis: str | None = None
-    valid_from: date | None = None
-    valid_until: date | None = None
-    enabled: bool = True
-
-    def hold(self, day: date) -> bool:
-        """Whether the rule applies to a trip that begins on this day."""
-        return (
-            self.enabled
-            and (self.valid_from is None or self.valid_from <= day)
-            and (self.valid_until is None or day <= self.valid_until)
-        )
+from workers.parameter import Terms, parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +243,20 @@ class Ruleset:
         "time that taking off and landing cost besides",
         rule=DeviationKind.IMPOSSIBLE_MOVEMENT,
     )
+    jump_land_mps: float = parameter(
+        40,
+        "m/s",
+        "laju lurus yang mustahil di darat, jauh dari bandara",
+        "straight progress that is impossible by land, away from airports",
+        rule=DeviationKind.IMPOSSIBLE_MOVEMENT,
+    )
+    jump_airport_m: float = parameter(
+        8_000,
+        "m",
+        "jarak dari bandara yang mungkin berarti terbang",
+        "distance from an airport within which it may have been a flight",
+        rule=DeviationKind.IMPOSSIBLE_MOVEMENT,
+    )
     jump_settled_seconds: float = parameter(
         1_800,
         "s",
@@ -283,10 +279,18 @@ class Ruleset:
         rule=DeviationKind.FROZEN_POSITION,
     )
     frozen_fixes: int = parameter(
-        100,
+        20,
         "",
         "titik yang sama persis sekurang-kurangnya",
-        "identical fixes at least; 157 in a row have been seen of an honest phone, over less time",
+        "identical fixes at least",
+        rule=DeviationKind.FROZEN_POSITION,
+    )
+    frozen_many_fixes: int = parameter(
+        100,
+        "",
+        "titik yang sama persis yang dibandingkan dengan waktu istirahat lain",
+        "identical fixes that are held against other rests: 157 in a row have been seen of an "
+        "honest phone, over less time",
         rule=DeviationKind.FROZEN_POSITION,
     )
     copied_share: float = parameter(

@@ -32,17 +32,21 @@ KNOWN: Final = 0.6
 """Share of the time with a fix around it, above which recall is asked for."""
 SILENCE: Final = 4_500
 """Seconds between the fixes around it at most."""
+QUARTER: Final = 900
+"""The same for what only a phone heard so often can show: how somebody came to a place."""
 STAY_SECONDS: Final = 2 * 3_600
 """Shorter stays away from home are not held against the verdict's: they belong to a journey."""
-BARS: Final[dict[str, tuple[frozenset[DeviationKind], frozenset[DeviationKind]]]] = {
-    "never left": (frozenset({Kind.NEVER_LEFT}), frozenset({Kind.NEVER_LEFT})),
-    "never left, by any rule": (frozenset({Kind.NEVER_LEFT}), NOT_THERE),
-    "wrong region": (frozenset({Kind.WRONG_REGION}), frozenset({Kind.WRONG_REGION})),
-    "short stay": (DAYS_MISSING, DAYS_MISSING),
-    "spoofing": (FAKED, FAKED),
-    "copies": (frozenset({Kind.COPIED_TRACK}), frozenset({Kind.COPIED_TRACK})),
+BARS: Final[dict[str, tuple[frozenset[DeviationKind], frozenset[DeviationKind], int]]] = {
+    "never left": (frozenset({Kind.NEVER_LEFT}), frozenset({Kind.NEVER_LEFT}), SILENCE),
+    "never left, by any rule": (frozenset({Kind.NEVER_LEFT}), NOT_THERE, SILENCE),
+    "wrong region": (frozenset({Kind.WRONG_REGION}), frozenset({Kind.WRONG_REGION}), SILENCE),
+    "short stay": (DAYS_MISSING, DAYS_MISSING, SILENCE),
+    "spoofing": (FAKED, FAKED, SILENCE),
+    "spoofing, fixes within 15 min": (FAKED, FAKED, QUARTER),
+    "copies": (frozenset({Kind.COPIED_TRACK}), frozenset({Kind.COPIED_TRACK}), SILENCE),
 }
-"""What belongs together: where any of the first must be found, any of the second is enough."""
+"""What belongs together: where any of the first must be found, any of the second is enough; and
+how near a fix must be for a time to be known."""
 
 
 @dataclass(slots=True)
@@ -119,7 +123,7 @@ class Accuracy:
     cases: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, number: int, trip: Scenario, verdict: Verdict) -> None:
-        truth, known = trip.truth, heard(trip) > KNOWN
+        truth, known = trip.truth, heard(trip, SILENCE) > KNOWN
         since, until = truth.interval
         said = [d for d in verdict.deviations if _counts(d.kind, d.severity)]
         hits = {d.kind for d in said if d.started_at <= until and d.ended_at >= since}
@@ -133,8 +137,8 @@ class Accuracy:
                 self.rules[kind].noted += kind in noted
         for kind in false:
             self.rules[kind].false += 1
-        for name, (asked, enough) in BARS.items():
-            if known and truth.must & asked:
+        for name, (asked, enough, silence) in BARS.items():
+            if truth.must & asked and heard(trip, silence) > KNOWN:
                 self.bars[name].so += 1
                 self.bars[name].hit += bool(hits & enough)
         for group in (self.everything, self.stories[trip.story], self.phones[trip.client]):
@@ -281,8 +285,8 @@ def _acquainted(story: Scene, verdicts: Sequence[Verdict]) -> Iterable[Scenario]
     return (replace(trip, dossier=dossier) for trip, dossier in zip(story, dossiers, strict=True))
 
 
-def heard(trip: Scenario) -> float:
-    """Share of a trip's time with a fix at most an hour and a quarter before and after it.
+def heard(trip: Scenario, silence: int) -> float:
+    """Share of a trip's time between fixes that are at most so many seconds apart.
 
     Unlike a verdict's coverage it leaves out silences that end where they began.
     """
@@ -290,7 +294,7 @@ def heard(trip: Scenario) -> float:
     end = midnight(trip.plan.ends_on + timedelta(days=1), trip.plan.home_zone)
     time = np.sort(trip.fixes.time[(trip.fixes.time >= start) & (trip.fixes.time < end)])
     wait = np.diff(np.concatenate(([start], time, [end])))
-    return float(wait[wait <= SILENCE].sum()) / (end - start)
+    return float(wait[wait <= silence].sum()) / (end - start)
 
 
 def _counts(kind: DeviationKind, severity: Severity) -> bool:

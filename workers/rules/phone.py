@@ -10,6 +10,7 @@ import numpy as np
 from workers.case import Deviation, DeviationKind, Severity
 from workers.fold import BIN
 from workers.itinerary import moment
+from workers.jumps import near_airport
 from workers.observed import Observed
 from workers.rules.rule import Rule, Text
 from workers.rules.wording import duration_en, duration_id, when_en, when_id
@@ -47,9 +48,10 @@ def mock_flag(seen: Observed) -> Iterator[Deviation]:
 
 
 def impossible_movement(seen: Observed) -> Iterator[Deviation]:
-    """The track goes from one place to another faster than an airliner, having rested at both.
+    """The track goes from one place to another faster than anybody can, having rested at both.
 
-    One such jump may be a clock set wrong and is only noted.
+    One such jump may be a clock set wrong and is only noted. Which steps these are:
+    workers/jumps.py.
     """
     jumps = np.flatnonzero(seen.spells["jump"])
     if not len(jumps):
@@ -66,9 +68,9 @@ def impossible_movement(seen: Observed) -> Iterator[Deviation]:
         Severity.MEDIUM if count >= seen.rules.jump_count else Severity.NOTE,
         (float(spells["end"][jumps[0] - 1]), float(spells["start"][jumps[-1]])),
         np.isin(np.arange(len(spells)), (jumps, jumps - 1)),
-        f"{count} kali berpindah lebih cepat daripada pesawat; yang terjauh {km} km dalam "
+        f"{count} kali berpindah lebih cepat daripada yang mungkin; yang terjauh {km} km dalam "
         f"{minutes} menit pada {when_id(left, zone)}.",
-        f"Moved faster than an airliner {'once' if count == 1 else f'{count} times'}; the "
+        f"Moved faster than possible {'once' if count == 1 else f'{count} times'}; the "
         f"farthest {km} km in {minutes} min on {when_en(left, zone)}.",
     )
 
@@ -78,10 +80,10 @@ def frozen_position(seen: Observed) -> Iterator[Deviation]:
 
     Some honest clients repeat their last position as long as they rest, so by itself this is only
     noted. It deviates where the same phone rested at other times without repeating itself, more so
-    where it jumped to or from the point or called positions simulated. A point at home gains
-    nobody anything.
+    where it came to the point or left it faster than by road, or called positions simulated. A
+    point at home gains nobody anything.
     """
-    spells, zone = seen.spells, seen.plan.home_zone
+    rules, spells, zone = seen.rules, seen.spells, seen.plan.home_zone
     found = [
         (end - start, start, end, count)
         for start, end, count in _frozen(seen)
@@ -91,17 +93,17 @@ def frozen_position(seen: Observed) -> Iterator[Deviation]:
         return
     lasted, start, end, count = max(found)
     within = (spells["end"] >= start) & (spells["start"] <= end)
-    landed = np.flatnonzero(spells["jump"])
-    jumped = bool(((spells["start"][landed] >= start) & (spells["end"][landed - 1] <= end)).any())
-    simulated = any(mock_flag(seen))
+    jumped, simulated = _rushed(seen, within), any(mock_flag(seen))
     rest = spells[seen.dwelling & ~within]
     varies = (
-        float((rest["end"] - rest["start"]).sum()) > 2 * seen.rules.visit_seconds
+        count >= rules.frozen_many_fixes
+        and float((rest["end"] - rest["start"]).sum()) > 2 * rules.visit_seconds
         and 2 * rest["repeated"].sum() < rest["fixes"].sum()
     )
     signs_id, signs_en = "", ""
     if jumped:
-        signs_id, signs_en = "; jejak melompat ke atau dari titik itu", "; it jumped to or from it"
+        signs_id = "; jejak datang atau pergi dari titik itu lebih cepat daripada lewat darat"
+        signs_en = "; it came to it or left it faster than by road"
     elif simulated:
         signs_id, signs_en = "; ada titik bertanda tiruan", "; there are simulated fixes"
     elif varies:
@@ -118,6 +120,21 @@ def frozen_position(seen: Observed) -> Iterator[Deviation]:
         f"The position did not change at all for {duration_en(lasted)} ({count} fixes) between "
         f"{when_en(start, zone)} and {when_en(end, zone)}{signs_en}.",
     )
+
+
+def _rushed(seen: Observed, within: Bools) -> bool:
+    """Whether the track came to the spells within, or left them, by a jump or faster than by road.
+
+    A point that never changes is itself a sign: less is needed than of two living places.
+    """
+    spells, rules = seen.spells, seen.rules
+    edge = np.flatnonzero(within[1:] != within[:-1]) + 1
+    if spells["jump"][edge].any():
+        return True
+    ends = np.stack((spells["last"][edge - 1], spells["first"][edge]), axis=1)
+    step, wait = distance(ends[:, 0], ends[:, 1]), spells["start"][edge] - spells["end"][edge - 1]
+    rushed = (step > rules.jump_m) & (wait < np.minimum(step / rules.road_mps, rules.gap_seconds))
+    return any(not near_airport(seen.itinerary, pair) for pair in ends[rushed])
 
 
 def _frozen(seen: Observed) -> list[tuple[float, float, int]]:
@@ -268,8 +285,10 @@ PHONE = (
         DeviationKind.IMPOSSIBLE_MOVEMENT,
         impossible_movement,
         Text(
-            "Berpindah antara dua tempat lebih cepat daripada pesawat.",
-            "Movement between two places faster than an airliner.",
+            "Berpindah antara dua tempat lebih cepat daripada pesawat, atau jauh dari bandara "
+            "lebih cepat daripada jalan dan rel mana pun.",
+            "Movement between two places faster than an airliner, or far from any airport faster "
+            "than any road or railway.",
         ),
         Text(
             "Hanya lompatan jauh antara dua tempat yang masing-masing disinggahi tanpa putus; "
