@@ -128,7 +128,7 @@ ASKED: Final = Together(
     silences=select(Silence.started_at, Silence.ended_at, Silence.reason)
     .where(Silence.trip_id == TRIP_ID)
     .order_by(Silence.started_at, Silence.ended_at),
-    beside=select(Trip.id, Trip.traveller_id, VerdictRecord.detail["stays"])
+    beside=select(Trip.id, VerdictRecord.detail["stays"])
     .outerjoin(VerdictRecord, and_(VerdictRecord.trip_id == Trip.id, VerdictRecord.current))
     .where(
         Trip.letter_id == _given("letter_id", Uuid()),

@@ -62,7 +62,7 @@ def shifted(fixes: Fixes, *, lon: float = 0, lat: float = 0, time: float = 0, de
 
 
 def alike(mine: Fixes, theirs: Fixes) -> Likeness | None:
-    return likeness(mine, theirs, traveller="Rina", letter="094/12", first=False)
+    return likeness(mine, theirs, letter="094/12", first=False)
 
 
 def share(mine: Fixes, theirs: Fixes) -> float:

@@ -322,7 +322,7 @@ def test_coming_back_to_other_coordinates_ends_a_frozen_time():
 
 
 def like(shared: float, *, first: bool, letter: str = "094/12", shift: float = 0) -> Likeness:
-    return Likeness("Rina", letter, shared, shift, first)
+    return Likeness(letter, shared, shift, first)
 
 
 @pytest.mark.parametrize(

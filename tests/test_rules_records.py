@@ -114,8 +114,8 @@ class TestOverlap:
 
 class TestGroupHeadcount:
     find = staticmethod(partial(finding, DeviationKind.GROUP_HEADCOUNT))
-    there = Companion("a", (Stay(CITY, at(10), at(58), 500),))
-    unseen = Companion("b", ())
+    there = Companion((Stay(CITY, at(10), at(58), 500),))
+    unseen = Companion(())
 
     @pytest.mark.parametrize(
         ("track", "expected"),
@@ -150,9 +150,9 @@ class TestGroupHeadcount:
         ("plan", "companion"),
         [
             (trip(CITY), unseen),
-            (trip(CITY), Companion("c", (Stay(NEXT, at(10), at(58), 500),))),
-            (trip(CITY), Companion("d", (Stay(CITY, at(80), at(90), 500),))),
-            (trip(HOME), Companion("e", (Stay(HOME, at(10), at(58), 500),))),
+            (trip(CITY), Companion((Stay(NEXT, at(10), at(58), 500),))),
+            (trip(CITY), Companion((Stay(CITY, at(80), at(90), 500),))),
+            (trip(HOME), Companion((Stay(HOME, at(10), at(58), 500),))),
             (trip(CITY, HOME), there),
             (trip(CITY, lawful=[LawfulPlace(HOME, START, day(2))]), there),
         ],

@@ -66,11 +66,10 @@ def _compared(session: Session, tenant: Tenant, case: Case, others: set[UUID]) -
     for trip_id, trip in found.items():
         if trip_id == case.trip_id or trip_id not in theirs:
             continue
-        other, traveller = fixes_of(theirs[trip_id]), str(trip.traveller_id)
+        other = fixes_of(theirs[trip_id])
         alike = likeness(
             mine,
             other,
-            traveller=traveller,
             letter=trip.letter.number,
             first=arrived[case.trip_id] < arrived[trip_id],
         )

@@ -158,9 +158,8 @@ class Attendance:
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """Somebody else under the same letter, and when he was seen at the destinations, if ever."""
+    """Somebody else under the same letter: when he was seen at the destinations, if ever."""
 
-    traveller: str
     seen: tuple["Stay", ...]
 
 
@@ -172,7 +171,6 @@ class Likeness:
     this one is, `first` whether this one had arrived before the other.
     """
 
-    traveller: str
     letter: str
     shared: float
     shift_seconds: float

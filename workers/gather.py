@@ -169,10 +169,7 @@ def _dossier(trip: Trip, known: OnRecord) -> Dossier:
         reported_on=trip.reported_on,
         assignments=tuple(Assignment(*other) for other in (*known["own"], *known["outside"])),
         attendance=tuple(Attendance(*presence) for presence in known["attendance"]),
-        companions=tuple(
-            Companion(str(traveller_id), tuple(map(_stay, stays or ())))
-            for _, traveller_id, stays in known["beside"]
-        ),
+        companions=tuple(Companion(tuple(map(_stay, stays or ()))) for _, stays in known["beside"]),
         silences=tuple(
             Silence(start, end, SilenceReason(reason)) for start, end, reason in known["silences"]
         ),

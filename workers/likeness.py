@@ -79,19 +79,16 @@ def cells(fixes: Fixes) -> Prints:
     return np.unique(np.concatenate(found))
 
 
-def likeness(
-    mine: Fixes, theirs: Fixes, *, traveller: str, letter: str, first: bool
-) -> Likeness | None:
+def likeness(mine: Fixes, theirs: Fixes, *, letter: str, first: bool) -> Likeness | None:
     """How much of my movement is found in theirs, None when it may be chance.
 
-    `traveller` and `letter` are theirs; `first`: mine had arrived before.
+    `letter` is theirs; `first`: mine had arrived before.
     """
     (one, when), (other, then) = _windows(mine), _windows(theirs)
     both, here, there = np.intersect1d(one, other, return_indices=True)
     if len(both) < FEWEST:
         return None
     return Likeness(
-        traveller=traveller,
         letter=letter,
         shared=len(both) / len(np.unique(one)),
         shift_seconds=float(np.median(when[here] - then[there])),

@@ -228,15 +228,15 @@ def _regions(trip: Itinerary, spells: Rows, labels: _Labels) -> NDArray[np.objec
         return sure or min(right, key=lambda code: (code is None, code or "")), right
 
     number, day = labels.number, spells["day"]
-    starts = np.append(0, np.flatnonzero(np.diff(number) | np.diff(day)) + 1)
+    starts = np.append(0, np.flatnonzero((np.diff(number) != 0) | (np.diff(day) != 0)) + 1)
     ends = np.append(starts[1:], len(spells))
     cached: dict[tuple[int, frozenset[str]], tuple[str | None, frozenset[str | None]]] = {}
     runs = []
-    for i in starts.tolist():
-        span = trip.spans[day[i]]
-        key = (int(number[i]), span.right)
+    for label, on in zip(number[starts].tolist(), day[starts].tolist(), strict=True):
+        span = trip.spans[on]
+        key = (label, span.right)
         if key not in cached:
-            cached[key] = read(labels.labels[key[0]], span)
+            cached[key] = read(labels.labels[label], span)
         runs.append(cached[key])
     since, until = spells["start"][starts].tolist(), spells["end"][ends - 1].tolist()
     held: list[str | None] = []

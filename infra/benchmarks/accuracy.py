@@ -265,13 +265,12 @@ def _acquainted(story: Scene, verdicts: Sequence[Verdict]) -> Iterable[Scenario]
         if mine.letter == theirs.letter:
             there = {leg.region for leg in mine.plan.legs}
             seen = tuple(stay for stay in verdicts[j].stays if stay.region in there)
-            companion = Companion(theirs.traveller, seen)
+            companion = Companion(seen)
             dossier = replace(dossier, companions=(*dossier.companions, companion))
         if len(np.intersect1d(printed[i], printed[j])):
             alike = likeness(
                 mine.fixes,
                 theirs.fixes,
-                traveller=theirs.traveller,
                 letter=theirs.letter,
                 first=i < j,
             )

@@ -26,9 +26,11 @@ def mock_flag(seen: Observed) -> Iterator[Deviation]:
     Few clients say so at all: their silence means nothing.
     """
     rules, sightings = seen.rules, seen.sightings
+    if not sightings["mock"].any():
+        return
     flagged = sightings[sightings["mock"] > 0]
     count, total = int(flagged["mock"].sum()), int(sightings["fixes"].sum())
-    if not count or count < rules.mock_fixes:
+    if count < rules.mock_fixes:
         return
     start, end = float(flagged["start"][0]), float(flagged["end"][-1])
     if end - start < rules.mock_seconds:
