@@ -2,15 +2,23 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable
 
 import pytest
+import shapely
 from conftest import People
 
-from infra.benchmarks import birth, ingest, news, read
+from infra.benchmarks import birth, evaluate, ingest, news, read
+from infra.benchmarks.journeys import outlines
 from infra.benchmarks.measure import Report
+from infra.front_end import Refused
 from infra.stories import Traveller
 from infra.world import World
+
+# The peers themselves come from the network.
+PEER = "import sys\nfor _ in sys.stdin: print(0.5, flush=True)"
+FAILS = "import sys; sys.exit('no such track: ' + sys.argv[1])"
 
 
 @pytest.fixture
@@ -42,8 +50,15 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             8,
             ["Rasio kelahiran : CREATE EXTENSION postgis: "],
         ),
+        (
+            lambda *where: evaluate.measure(
+                *where, rounds=1, peers={"sebanding": [sys.executable, "-c", PEER]}
+            ),
+            6,
+            ["sebanding: persinggahan : putusan: ", "Unggahan terakhir : pertama: "],
+        ),
     ],
-    ids=["ingest", "read", "news", "birth"],
+    ids=["ingest", "read", "news", "birth", "evaluate"],
 )
 def test_a_benchmark_says_its_ratios(
     world: World,
@@ -65,3 +80,16 @@ def test_a_benchmark_says_its_ratios(
     assert all(side["raw"] for side in told["sides"])
     assert len(told["results"]) == len(results)
     assert all(math.isfinite(result) for result in told["results"].values())
+
+
+def test_a_peer_that_ends_says_why(world: World, travellers: tuple[Traveller, ...]):
+    peers = {"sebanding": [sys.executable, "-c", FAILS]}
+    with pytest.raises(Refused, match=r"sebanding: no such track: .*track\.npz"):
+        evaluate.measure(world, travellers, rounds=1, peers=peers)
+
+
+def test_outlines_are_ten_and_dense():
+    dense = [region.outline for region in outlines().regions]
+    assert len(dense) == 10
+    assert all(outline.is_valid for outline in dense)
+    assert min(shapely.get_num_coordinates(dense)) > 5_000

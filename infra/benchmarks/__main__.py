@@ -21,7 +21,7 @@ KINDS: Final[dict[str, tuple[Callable[..., Report], tuple[str, ...]]]] = {
     "read": (read.measure, ("api",)),
     "news": (news.measure, EVERYTHING),
     "birth": (birth.measure, ()),
-    "evaluate": (evaluate.measure, ("api",)),
+    "evaluate": (evaluate.measure, ()),
 }
 
 

@@ -76,11 +76,11 @@ class _Births:
 
     def drop(self) -> None:
         for slug in self._born:
-            _await_province(slug)
+            await_province(slug)
             birth.drop_tenant(slug)
 
 
-def _await_province(slug: str) -> None:
+def await_province(slug: str) -> None:
     """Until the province has copied its tables, so that a drop interrupts no copying."""
     with admin(names_of(PROVINCE.slug).database) as connection:
 

@@ -1,12 +1,12 @@
 """Stay detection of another library, in an interpreter that has it: see evaluate.py.
 
-    python stay_peers.py trackintel|movingpandas|scikit-mobility TRACK.npz ROUNDS
+    python stay_peers.py trackintel|movingpandas|scikit-mobility TRACK.npz
 
-Prints the seconds of each round as a JSON list. Preparing their data frames is not measured.
+For each line read it looks for the stays once and prints the seconds that took. Preparing the data
+frame is not measured.
 """
 
 import datetime
-import json
 import sys
 import time
 import warnings
@@ -63,18 +63,18 @@ PEERS = {"trackintel": trackintel, "movingpandas": movingpandas, "scikit-mobilit
 
 
 def main():
-    name, track, rounds = sys.argv[1:]
+    name, track = sys.argv[1:]
+    answers, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no answer
     with np.load(track) as arrays:
         frame = pd.DataFrame({column: arrays[column] for column in ("time", "lon", "lat")})
     detect = PEERS[name](frame)
-    seconds = []
-    for _ in range(int(rounds) + 1):
+    for _ in sys.stdin:
         began = time.perf_counter()
         found = detect()
-        seconds.append(time.perf_counter() - began)
-    if len(found) < 2:
-        raise SystemExit(f"{name} found {len(found)} stays")
-    print(json.dumps(seconds[1:]))
+        seconds = time.perf_counter() - began
+        if len(found) < 2:
+            raise SystemExit(f"{name} found {len(found)} stays")
+        print(seconds, file=answers, flush=True)
 
 
 main()

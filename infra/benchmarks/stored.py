@@ -1,0 +1,139 @@
+"""Trips from the database to the recorded verdict, in a regency of their own."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from time import perf_counter
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+import psycopg
+from sqlalchemy import func, select
+
+from infra.benchmarks.birth import ISSUER, await_province
+from infra.benchmarks.journeys import DESTINATION, HOME, ZONE, journey, outlines, uploads
+from infra.benchmarks.measure import Measured, alternate, followed
+from infra.front_end import Refused
+from tenants import access, birth, boundaries, catalogue, people, tracks, trips
+from tenants.access import Viewer
+from tenants.evidence import VerdictRecord
+from tenants.models import Role, TransportMode
+from tenants.people import Invitation
+from tenants.plans import Letter, PlannedLeg, TripPlan
+from tenants.realm import RealmState, Tenant
+from workers.evaluate import evaluate
+
+SLUG: Final = "bench-judged"
+DAYS: Final = 3
+BATCH: Final = 8
+
+
+def measure(*, rounds: int) -> Measured:
+    """Trips a second under the dense outlines, nothing of a trip known before, on one core.
+
+    A round is a trip of each of eight travellers.
+    """
+    side = Measured(("Basis data sampai putusan", "Database to the verdict"), "trips/s")
+    with _regency() as tenant:
+        recorded = _record(tenant, (rounds + 1) * BATCH)
+        batches = (recorded[i : i + BATCH] for i in range(0, len(recorded), BATCH))
+        with _one_core():
+            alternate([(side, lambda: _rate(tenant, next(batches)))], rounds=rounds)
+        _check(tenant, len(recorded))
+    return side
+
+
+@contextmanager
+def _regency() -> Iterator[Tenant]:
+    """A regency with the dense outlines, whose trips no worker of this world judges."""
+    birth.add_tenant(slug=SLUG, code=HOME, name="Daerah Uji", zone=ZONE, issuer=ISSUER)
+    try:
+        with psycopg.connect(birth.owner_dsn(SLUG)) as connection:
+            boundaries.add_boundary_set(connection, outlines())
+        tenant = catalogue.tenant(SLUG)
+        birth.set_state(SLUG, RealmState.SUSPENDED)
+        yield tenant
+    finally:
+        await_province(SLUG)
+        birth.drop_tenant(SLUG)
+
+
+def _record(tenant: Tenant, number: int) -> list[UUID]:
+    """So many trips, each with its letter and its track, of eight travellers by turns."""
+    with tenant.session(readonly=False) as session:
+        admin, *travellers = (
+            access.viewer_of(people.add_member(session, Invitation(name, roles), today=_today()))
+            for name, roles in (
+                ("Admin Ukur", frozenset({Role.TENANT_ADMIN, Role.HEAD_OF_OFFICE})),
+                *((f"Pengukur {i}", frozenset({Role.TRAVELLER})) for i in range(BATCH)),
+            )
+        )
+    return [_record_one(tenant, admin, travellers[i % BATCH], i) for i in followed(range(number))]
+
+
+def _record_one(tenant: Tenant, admin: Viewer, traveller: Viewer, number: int) -> UUID:
+    first = _today() - timedelta(days=1 + DAYS * (number // BATCH + 1))
+    last = first + timedelta(days=DAYS - 1)
+    now = datetime.now(UTC)
+    with tenant.session(readonly=False) as session:
+        trip_id = trips.issue(
+            session,
+            admin,
+            letter=Letter(f"094/{number}", first, "Rapat koordinasi", admin.member_id),
+            traveller_id=traveller.member_id,
+            plan=TripPlan(first, last, [PlannedLeg(DESTINATION, first, last, TransportMode.ROAD)]),
+            spd_number=None,
+            home_zone=ZONE,
+            now=now,
+        ).id
+    midnight = datetime.combine(first, datetime.min.time(), UTC) - timedelta(hours=8)
+    for part in uploads(journey(DAYS, seed=100 + number, start=midnight, spread=0.01)):
+        unknown = np.full(len(part.time), np.nan)
+        accuracy = part.accuracy.astype(np.float64)
+        fixes = tracks.Fixes(part.time, part.lon, part.lat, accuracy, unknown, part.mock, unknown)
+        with tenant.session(readonly=False) as session:
+            receipt = tracks.record(
+                session, traveller, trip_id, fixes, device="ukur", zone=ZONE, now=now
+            )
+        if receipt.accepted != len(fixes):
+            raise Refused(str(receipt))
+    return trip_id
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def _rate(tenant: Tenant, trip_ids: list[UUID]) -> float:
+    began = perf_counter()
+    for trip_id in trip_ids:
+        evaluate(tenant, trip_id, now=datetime.now(UTC))
+    return len(trip_ids) / (perf_counter() - began)
+
+
+def _check(tenant: Tenant, number: int) -> None:
+    """Raise `Refused` unless every trip has its verdict, which is that it conforms."""
+    with tenant.session(readonly=True) as session:
+        version = boundaries.current_version(session)
+        rows = session.execute(
+            select(
+                VerdictRecord.outcome, VerdictRecord.final, VerdictRecord.boundary_set, func.count()
+            )
+            .where(VerdictRecord.current)
+            .group_by(VerdictRecord.outcome, VerdictRecord.final, VerdictRecord.boundary_set)
+        )
+        found = [tuple(row) for row in rows]
+    if found != [("CONFORMS", True, version, number)]:
+        raise Refused(f"verdicts: {found}")
