@@ -16,9 +16,9 @@ VERTICES: Final = 5_000
 CADENCE: Final = 30
 UPLOAD: Final = 100
 ZONE: Final = "Asia/Makassar"
-HOME, DESTINATION = "64.02", "64.71"
-"""Kutai Kartanegara, whose offices are in Tenggarong, and Balikpapan."""
-OFFICE, HOTEL, MEETING = (116.99, -0.41), (116.831, -1.268), (116.86, -1.24)
+HOME, DESTINATION = "64.01", "64.71"
+"""Paser, and Balikpapan; the road between them crosses Penajam Paser Utara."""
+OFFICE, HOTEL, MEETING = (116.19, -1.91), (116.831, -1.268), (116.86, -1.24)
 
 
 def outlines() -> RegionSet:
@@ -38,7 +38,7 @@ def _wiggled(at: Floats) -> Floats:
 
 
 def plan(days: int) -> Plan:
-    """From Tenggarong to Balikpapan for so many days."""
+    """From Tana Paser to Balikpapan for so many days."""
     first = date(2026, 6, 1)
     last = first + timedelta(days=days - 1)
     return Plan(HOME, ZONE, first, last, (PlannedLeg(1, DESTINATION, ZONE, first, last),))
