@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shapely import box
 
 from tests.tracks import (
@@ -146,3 +148,34 @@ def test_labels_know_what_a_fix_may_lie_in():
     may = [{c for c, m in zip(labels.codes, row, strict=True) if m} for row in labels.may]
     assert may == [{HOME}, {CITY, NEXT}, {HOME, CITY}, {None}, {None, NEXT}]
     assert SQUARES.names[NEXT] == "Kabupaten Paser"
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 2**32),
+    st.floats(0, 3_000),
+    st.sampled_from([(117.0, -0.5), (117.25, 0.0), (117.5, -0.25), (117.31, -0.47), (118, 1)]),
+)
+def test_many_positions_are_labelled_as_each_alone(seed, tolerance, place):
+    """Round a corner of three regions with a hole between them, a shore, a border, far off."""
+    regions = RegionIndex(
+        [
+            (HOME, "Kota Samarinda", box(117.0, -0.5, 117.5, 0.0)),
+            (CITY, "Kota Balikpapan", box(117.0, -1.0, 117.49, -0.502)),
+            (NEXT, "Kabupaten Paser", box(116.5, -1.0, 117.002, 0.3)),
+        ],
+        tolerance,
+    )
+    rng = np.random.default_rng(seed)
+    clusters = rng.normal(0, 0.02, (5, 2)) + place
+    lon, lat = (clusters[rng.integers(0, 5, 300)] + rng.normal(0, 4e-4, (300, 2))).T
+    at, reach = regions.project(lon=lon, lat=lat), rng.uniform(5, 400, 300)
+    together = regions.label(at, reach)
+    for i in range(300):
+        alone = regions.label(at[i : i + 1], reach[i : i + 1])
+        assert together.codes[together.inside[i]] == alone.codes[alone.inside[0]]
+        assert _may(together, i) == _may(alone, 0)
+
+
+def _may(labels, i):
+    return {code for code, may in zip(labels.codes, labels.may[i], strict=True) if may}

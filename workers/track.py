@@ -15,6 +15,9 @@ Ints = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 
 METRES_PER_DEGREE = 111_195.0  # of a great circle on the mean sphere
+CELL_M = 250.0  # side of the squares in which positions are looked at together
+HALF_CELL_M = CELL_M * 0.7072  # from their middle to their corners
+CELL_NUMBER = np.array([1.0, 2.0**24])  # of a square, by its column and row
 ROUGH_M = 1_000.0  # how far a distance to a region may be off
 OUTSIDE = None  # the region of a fix that no outline holds
 
@@ -56,10 +59,12 @@ class RegionIndex:
         self._bounds = shapely.bounds(self._outlines).reshape(-1, 4)
         parts = shapely.get_parts(shapely.union_all(self._outlines))
         self._shore = shapely.multilinestrings(shapely.get_exterior_ring(parts))
+        self._borders = shapely.union_all(shapely.boundary(self._outlines))
         self._rough = shapely.simplify(self._outlines, ROUGH_M, preserve_topology=False)
         self._anchors = shapely.get_coordinates(shapely.point_on_surface(self._outlines))
         shapely.prepare(self._outlines)
         shapely.prepare(self._shore)
+        shapely.prepare(self._borders)
         # GEOS fills a prepared geometry's indexes at first use, which threads must not share.
         self._lock = Lock()
 
@@ -76,28 +81,62 @@ class RegionIndex:
     def label(self, at: Floats, reach_m: Floats) -> Labels:
         """Labels projected positions (n, 2), each good to reach_m (n,) besides the tolerance."""
         reach = reach_m + self.tolerance_m
-        margin = float(reach.max(initial=0.0))
-        low, high = self._bounds[:, :2] - margin, self._bounds[:, 2:] + margin
-        if len(at):
-            near = np.flatnonzero(
-                ((low <= at.max(axis=0)) & (high >= at.min(axis=0))).all(axis=1),
-            )
-        else:
-            near = np.zeros(0, dtype=np.intp)
-        within = (at[:, None] >= low[near]) & (at[:, None] <= high[near])
-        fix, column = np.nonzero(within.all(axis=2))
-        points = _points(at)
-        lies = np.zeros((len(at), len(near) + 1), dtype=np.bool_)
+        near = self._beside(at, reach)
+        corner = np.floor(at / CELL_M)
+        cell, which = np.unique(corner @ CELL_NUMBER, return_inverse=True)
         with self._lock:
-            outline = self._outlines[near[column]]
-            lies[fix, column] = shapely.intersects(outline, points[fix])
-            lies[:, -1] = ~lies.any(axis=1)
-            may, other = lies.copy(), ~lies[fix, column]
-            fix, column, outline = fix[other], column[other], outline[other]
-            may[fix, column] = _within(outline, points[fix], reach[fix])
-            may[:, -1] |= _within(self._shore, points, reach)
+            if 3 * len(cell) > len(at):
+                lies, may = self._exactly(at, reach, near)
+            else:
+                lies, may = self._by_cells(at, reach, near, corner, which)
         codes = (*(self._codes[i] for i in near), OUTSIDE)
         return Labels(codes, np.argmax(lies, axis=1), may)
+
+    def _beside(self, at: Floats, reach: Floats) -> Ints:
+        """The regions that any of the positions may lie in."""
+        if not len(at):
+            return np.zeros(0, dtype=np.intp)
+        margin = float(reach.max())
+        low, high = self._bounds[:, :2] - margin, self._bounds[:, 2:] + margin
+        return np.flatnonzero(
+            ((low <= at.max(axis=0)) & (high >= at.min(axis=0))).all(axis=1),
+        )
+
+    def _by_cells(
+        self, at: Floats, reach: Floats, near: Ints, corner: Floats, which: Ints
+    ) -> tuple[Bools, Bools]:
+        """As `_exactly`, but positions in one square together, unless it matters where in it.
+
+        It does not where no border crosses the square, and what is in reach from its middle is so
+        from all of it.
+        """
+        count = int(which.max()) + 1
+        middle, widest, least = np.empty((count, 2)), np.zeros(count), np.full(count, np.inf)
+        middle[which] = (corner + 0.5) * CELL_M
+        np.maximum.at(widest, which, reach)
+        np.minimum.at(least, which, reach)
+        inside, outer = self._exactly(middle, widest + HALF_CELL_M, near)
+        _, inner = self._exactly(middle, least - HALF_CELL_M, near)
+        alike = (outer == inner).all(axis=1) & ~_within(self._borders, _points(middle), HALF_CELL_M)
+        lies, may, apart = inside[which], outer[which], ~alike[which]
+        lies[apart], may[apart] = self._exactly(at[apart], reach[apart], near)
+        return lies, may
+
+    def _exactly(self, at: Floats, reach: Floats, near: Ints) -> tuple[Bools, Bools]:
+        """The columns each position lies in, and those it may lie in, bool (n, m)."""
+        low, high = self._bounds[near, :2], self._bounds[near, 2:]
+        wide = reach[:, None, None]
+        within = (at[:, None] >= low - wide) & (at[:, None] <= high + wide)
+        fix, column = np.nonzero(within.all(axis=2))
+        points, outline = _points(at), self._outlines[near[column]]
+        lies = np.zeros((len(at), len(near) + 1), dtype=np.bool_)
+        lies[fix, column] = shapely.intersects(outline, points[fix])
+        lies[:, -1] = ~lies.any(axis=1)
+        may, other = lies.copy(), ~lies[fix, column]
+        fix, column, outline = fix[other], column[other], outline[other]
+        may[fix, column] = _within(outline, points[fix], reach[fix])
+        may[:, -1] |= _within(self._shore, points, reach)
+        return lies, may
 
     def near(self, codes: Iterable[str], at: Floats, metres: float) -> Bools:
         """Which projected positions (n, 2) lie within metres of any of these regions, bool (n,)."""
