@@ -49,11 +49,13 @@ REPLACE = text(
 
 
 def alike(session: Session, trip_id: UUID, *, least: int) -> list[Alike]:
-    """The trips that share at least `least` fingerprints of a kind with this one, most first."""
+    """The trips that share at least `least` fingerprints of a kind with this one, most first.
+
+    The rest of the transaction does without sequential scans where it can.
+    """
     # Where statistics are old or missing, reading the whole table can seem cheap.
     session.execute(text("SET LOCAL enable_seqscan = off"))
-    rows = session.execute(ALIKE, {"trip_id": trip_id, "least": least}).all()
-    session.execute(text("SET LOCAL enable_seqscan TO DEFAULT"))
+    rows = session.execute(ALIKE, {"trip_id": trip_id, "least": least})
     return [Alike(*row) for row in rows]
 
 

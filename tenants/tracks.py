@@ -279,12 +279,18 @@ class Track:
     arrival: int
 
 
-def read(session: Session, trip_ids: Sequence[UUID], *, after: int = 0) -> dict[UUID, Track]:
+def read(
+    session: Session, trip_ids: Sequence[UUID], *, after: int = 0, speed: bool = True
+) -> dict[UUID, Track]:
     """The tracks of these trips, those without any fix left out; access is the caller's matter.
 
-    `after`: only what arrived after that arrival.
+    `after`: only what arrived after that arrival. `speed`: whether speeds are wanted.
     """
-    rows = session.connection().execute(READ, {"ids": list(trip_ids), "after": after}).all()
+    rows = (
+        session.connection()
+        .execute(READ, {"ids": list(trip_ids), "after": after, "speed": speed})
+        .all()
+    )
     return {
         trip_id: _track(list(chunks)) for trip_id, chunks in groupby(rows, lambda row: row.trip_id)
     }
@@ -292,7 +298,7 @@ def read(session: Session, trip_ids: Sequence[UUID], *, after: int = 0) -> dict[
 
 READ: Final = text(
     "SELECT trip_id, digest, ST_AsEWKB(path, 'NDR') AS path, mock, arrival,"
-    " array_send(accuracy) AS accuracy, array_send(speed) AS speed,"
+    " array_send(accuracy) AS accuracy, CASE WHEN :speed THEN array_send(speed) END AS speed,"
     " array_send(battery) AS battery FROM track_chunk"
     " WHERE trip_id = ANY(:ids) AND arrival > :after ORDER BY trip_id, arrival"
 )

@@ -67,8 +67,3 @@ def test_it_reads_the_index_only(session, belief, memory):
         (trip, SHARED, EACH) for trip in range(21, TRIPS + 1, 20)
     ]
     assert prints.alike(session, MINE, least=SHARED + 1) == []
-
-
-def test_what_comes_after_it_is_planned_as_ever(session):
-    prints.alike(session, MINE, least=1)
-    assert session.scalar(text("SHOW enable_seqscan")) == "on"

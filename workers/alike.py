@@ -47,7 +47,7 @@ def _compared(session: Session, tenant: Tenant, case: Case, others: set[UUID]) -
     if not others:
         return case.dossier
     mine = _fixes(case)
-    theirs = tracks.read(session, list(others))
+    theirs = tracks.read(session, list(others), speed=False)
     arrived = dict(
         session.execute(
             select(TrackChunk.trip_id, func.min(TrackChunk.received_at))

@@ -255,7 +255,7 @@ def _state(
     read = _tracks.peek(key)
     if read is None or read.against != against:
         read = _Read(against, 0, begin(plan, rules, regions))
-    more = tracks.read(session, [trip_id], after=read.arrival).get(trip_id)
+    more = tracks.read(session, [trip_id], after=read.arrival, speed=False).get(trip_id)
     if more is None:
         return read.state
     state = fold(read.state, fixes_of(more))

@@ -17,8 +17,8 @@ from workers.track import METRES_PER_DEGREE, Floats, Ints
 
 Prints = NDArray[np.int64]
 
-A_DAY: Final = 96
-FEW: Final = 256
+A_DAY: Final = 64
+FEW: Final = 192
 """Fingerprints kept of a track's movement: so many a day, or at least these few. They are the
 lowest, so that what a part of a track keeps is kept of the whole, where it is as dense."""
 
@@ -51,7 +51,7 @@ NIGHT_BINS: Final = 3
 
 
 def prints(fixes: Fixes) -> Prints:
-    """Fingerprints of a track's moving parts, sorted, each once, some hundred a day.
+    """Fingerprints of a track's moving parts, sorted, each once, some dozens a day.
 
     A copy shares them, shifted in time or by a constant in space or only a part of it; two phones
     in one car share none. They depend on the set of fixes, not on order or repetition.
