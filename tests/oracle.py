@@ -30,7 +30,7 @@ def state_of(plan: Plan, rules: Ruleset, regions: RegionIndex, fixes: Fixes) -> 
     table = [spell([true[i] for i in run], true, near, run, trip) for run in spells]
     return State(
         trip,
-        sightings=rows_of(sightings, SIGHTING),
+        seen={0: rows_of(sightings, SIGHTING)},
         spells=rows_of(table, SPELL),
         labels=tuple(labels),
         digests=fixes.digests,
@@ -209,6 +209,12 @@ def settled(rows, rules, silence, fewest):
     return False
 
 
+def ashore(row, trip):
+    """Near enough to where he may be, for a position off the shore not to be elsewhere."""
+    at = np.array([[row["x"], row["y"]]])
+    return bool(trip.regions.near(trip.allowed, at, trip.rules.offshore_m)[0])
+
+
 def spell(run, true, near, indices, trip):
     repeated = 0
     for i in indices:
@@ -231,4 +237,5 @@ def spell(run, true, near, indices, trip):
         "day": day_of(run[0], trip),
         "dwelling": near[indices[0]],
         "jump": bool(indices[0]) and jump(indices[0], true, trip),
+        "ashore": ashore(middle, trip),
     }

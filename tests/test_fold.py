@@ -126,9 +126,9 @@ def test_a_late_upload_changes_the_hours_around_it_only():
     state = folded(plan, [whole])
     after = fold(state, late)
     assert len(after.sightings) == len(state.sightings) + len(late.time)
-    elsewhere = [number for number in state.hours if after.hours[number] is state.hours[number]]
-    assert len(elsewhere) == len(state.hours) - len(
-        {int(t // 3600) for t in late.time} & set(state.hours)
+    elsewhere = [number for number in state.fixes if after.fixes[number] is state.fixes[number]]
+    assert len(elsewhere) == len(state.fixes) - len(
+        {int(t // 3600) for t in late.time} & set(state.fixes)
     )
 
 

@@ -91,7 +91,7 @@ def _others(session: Session, trip_id: UUID) -> set[UUID]:
 
 def _fixes(case: Case) -> Fixes:
     """The track as folded: each time once."""
-    hours = case.state.hours
+    hours = case.state.fixes
     rows = [hours[number] for number in sorted(hours)]
 
     def column(name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

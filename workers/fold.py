@@ -1,12 +1,13 @@
 """Reading a track as it arrives: fixes into sightings of five minutes, sightings into spells.
 
 A state depends on the set of fixes folded into it, not on their order, repetition or uploads. An
-upload costs what it brings: only the hours that it can change are read again.
+upload costs what it brings: only the hours around it are read again.
 """
 
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -75,29 +76,35 @@ SPELL: Final = np.dtype(
         ("day", "i4"),
         ("dwelling", "?"),
         ("jump", "?"),
+        ("ashore", "?"),
     ]
 )
 """Sightings in a row that lie alike, within one hour and one day, with no silence among them.
 
 `first`, `middle`, `last`: positions on the plane. `repeated`: fixes at the very coordinates of the
 sighting before. `dwelling`: near one place, not driving through. `jump`: it begins where nobody
-can have come from where the one before ended.
+can have come from where the one before ended. `ashore`: in or near the regions allowed.
 """
 
 Label = tuple[str | None, frozenset[str | None]]
 """The region that a sighting lies in, and all those that it may lie in; None is outside of all."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class State:
-    """A track as read so far. `hours` holds its fixes, sorted, by hours since 1970."""
+    """A track as read so far: its fixes and sightings, sorted, by hours since 1970; its spells."""
 
     itinerary: Itinerary
-    hours: Mapping[int, Rows] = field(default_factory=dict)
-    sightings: Rows = field(default_factory=lambda: np.zeros(0, SIGHTING))
+    fixes: Mapping[int, Rows] = field(default_factory=dict)
+    seen: Mapping[int, Rows] = field(default_factory=dict)
     spells: Rows = field(default_factory=lambda: np.zeros(0, SPELL))
     labels: tuple[Label, ...] = ()
     digests: tuple[bytes, ...] = ()
+
+    @cached_property
+    def sightings(self) -> Rows:
+        """All sightings in order of time. Putting them together takes longer than an upload."""
+        return _joined(np.zeros(0, SIGHTING), *(self.seen[number] for number in sorted(self.seen)))
 
 
 def fold(state: State, fixes: Fixes) -> State:
@@ -109,31 +116,28 @@ def fold(state: State, fixes: Fixes) -> State:
     new = _usable(fixes, state.itinerary, len(state.digests))
     if not len(new):
         return replace(state, digests=digests)
-    hours = dict(state.hours)
-    hour = (new["time"] // HOUR).astype(np.int64)
-    touched, starts = np.unique(hour, return_index=True)
-    for number, rows in zip(touched.tolist(), np.split(new, starts[1:]), strict=True):
-        known = hours.get(number)
-        hours[number] = rows if known is None else _unique(_joined(known, rows), digests)
-    fresh, labels = _label(
-        _sight(_joined(*(hours[number] for number in touched.tolist())), state.itinerary),
-        state,
-    )
-    sightings, spells, reach = state.sightings, state.spells, _reach(state.itinerary)
+    known, seen = dict(state.fixes), dict(state.seen)
+    touched, parts = _by_hour(new, new["time"])
+    for number, rows in zip(touched, parts, strict=True):
+        old = known.get(number)
+        known[number] = rows if old is None else _unique(_joined(old, rows), digests)
+    read = _sight(_joined(*(known[number] for number in touched)), state.itinerary)
+    sightings, labels = _label(read, state)
+    seen |= zip(*_by_hour(sightings, sightings["start"]), strict=True)
+    spells, reach = state.spells, _reach(state.itinerary)
     for first, last in _neighbourhoods(touched, apart=4 * reach):
-        inside = fresh[_between(fresh["start"], first * HOUR, last * HOUR)]
-        # What the neighbourhood holds but the upload does not touch stays as it was.
-        old = sightings[_between(sightings["start"], first * HOUR, last * HOUR)]
-        kept = old[~np.isin(old["bin"] * BIN // HOUR, touched)]
-        merged = _joined(kept, inside)
-        sightings = _spliced(sightings, merged[np.argsort(merged["bin"])], first, last)
-        low, high = (first - 2 * reach) * HOUR, (last + 2 * reach) * HOUR
-        read = _spells(sightings[_between(sightings["start"], low, high)], state.itinerary)
-        low, high = first - reach, last + reach
-        spells = _spliced(spells, read[_between(read["start"], low * HOUR, high * HOUR)], low, high)
-    return replace(
-        state, hours=hours, sightings=sightings, spells=spells, labels=labels, digests=digests
-    )
+        around = [seen[n] for n in range(first - 2 * reach, last + 2 * reach) if n in seen]
+        fresh = _spells(_joined(*around), state.itinerary)
+        low, high = (first - reach) * HOUR, (last + reach) * HOUR
+        past, part = (_between(each["start"], low, high) for each in (spells, fresh))
+        spells = _joined(spells[: past.start], fresh[part], spells[past.stop :])
+    return replace(state, fixes=known, seen=seen, spells=spells, labels=labels, digests=digests)
+
+
+def _by_hour(rows: Rows, time: Floats) -> tuple[list[int], list[Rows]]:
+    """The hours since 1970 that sorted rows lie in, and the rows of each."""
+    number, starts = np.unique((time // HOUR).astype(np.int64), return_index=True)
+    return number.tolist(), np.split(rows, starts[1:])
 
 
 def _usable(fixes: Fixes, itinerary: Itinerary, known: int) -> Rows:
@@ -250,7 +254,7 @@ def _reach(itinerary: Itinerary) -> int:
     return int((max(dwelling, jumping) + HOUR) // HOUR) + 1
 
 
-def _neighbourhoods(touched: Ints, *, apart: int) -> list[tuple[int, int]]:
+def _neighbourhoods(touched: list[int], *, apart: int) -> list[tuple[int, int]]:
     """Hours, from the first to before the last, around those touched; far ones stay apart."""
     parts = np.split(touched, np.flatnonzero(np.diff(touched) > apart) + 1)
     return [(int(part[0]), int(part[-1]) + 1) for part in parts]
@@ -260,12 +264,6 @@ def _between(start: Floats, low: float, high: float) -> slice:
     """Those of sorted times from low to before high."""
     # NumPy would copy the column, a field of records, before it searches.
     return slice(bisect_left(start, low), bisect_left(start, high))
-
-
-def _spliced(rows: Rows, fresh: Rows, first: int, last: int) -> Rows:
-    """Rows sorted by start with those of some hours replaced."""
-    old = _between(rows["start"], first * HOUR, last * HOUR)
-    return _joined(rows[: old.start], fresh, rows[old.stop :])
 
 
 def _joined(*parts: Rows) -> Rows:
@@ -295,6 +293,8 @@ def _spells(sightings: Rows, itinerary: Itinerary) -> Rows:
     spells["start"], spells["end"] = start[first], end[last]
     spells["first"], spells["last"] = at[first], at[last]
     spells["middle"] = at[(first + last) // 2]
+    near = itinerary.regions.near(itinerary.allowed, spells["middle"], rules.offshore_m)
+    spells["ashore"] = near
     spells["battery"] = rows["battery"][last]
     again = np.append(
         False,

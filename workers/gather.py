@@ -237,7 +237,7 @@ _indexes: Final[Kept[tuple[str, int], RegionIndex]] = Kept(32)  # takes longer t
 _rulesets: Final[Kept[tuple[str, int], Ruleset]] = Kept(256)
 # A fix takes some 50 bytes: 200 MB at most.
 _tracks: Final[Kept[tuple[str, UUID], _Read]] = Kept(
-    4_000_000, lambda read: 1_000 + 13 * len(read.state.sightings)
+    4_000_000, lambda read: 1_000 + 13 * sum(map(len, read.state.seen.values()))
 )
 
 

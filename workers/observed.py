@@ -29,13 +29,11 @@ class Observed:
     so far; spans: their times.
     """
 
-    itinerary: Itinerary
+    state: State
     dossier: Dossier
     until: float
     as_of: float
     spells: Rows
-    sightings: Rows
-    digests: tuple[bytes, ...]
     region: NDArray[np.object_]
     home: Bools
     maybe_away: Bools
@@ -48,6 +46,16 @@ class Observed:
     days: tuple[Day, ...]
     stays: tuple[Stay, ...]
     gaps: tuple[Gap, ...]
+
+    @property
+    def itinerary(self) -> Itinerary:
+        """The plan judged, and what follows from it."""
+        return self.state.itinerary
+
+    @property
+    def sightings(self) -> Rows:
+        """All of them; a rule looks at them where the spells do not rule it out."""
+        return self.state.sightings
 
     @property
     def plan(self) -> Plan:
@@ -96,7 +104,7 @@ class Observed:
         if len(proof) > MOST_EVIDENCE:
             proof = proof[np.linspace(0, len(proof) - 1, MOST_EVIDENCE).astype(np.intp)]
         chunks = np.unique(self.sightings["chunk"][proof]).tolist()
-        return tuple(sorted({self.digests[i] for i in chunks}))
+        return tuple(sorted({self.state.digests[i] for i in chunks}))
 
 
 def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Observed:
@@ -129,17 +137,15 @@ def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Ob
     starts = np.array([span.start for span in spans])
     seconds = cover.seconds(starts, np.minimum([span.end for span in spans], until))
     return Observed(
-        itinerary=trip,
+        state=state,
         dossier=dossier,
         until=until,
         as_of=as_of,
         spells=spells,
-        sightings=state.sightings,
-        digests=state.digests,
         region=region,
         home=certain,
         maybe_away=maybe_away,
-        right=allowed | _near_shore(trip, spells, labels),
+        right=allowed | (labels.where(lambda label: label[0] is None) & spells["ashore"]),
         present=tuple(
             _presence(
                 labels.may(frozenset({leg.region})) & (~maybe_home | (leg.region == home)),
@@ -258,15 +264,6 @@ def _alike(values: Sequence[object]) -> Iterator[tuple[int, int]]:
         if i == len(values) or values[i] != values[first]:
             yield first, i - 1
             first = i
-
-
-def _near_shore(trip: Itinerary, spells: Rows, labels: _Labels) -> Bools:
-    """Spells outside every outline, but not so far from the right regions as to be elsewhere."""
-    near = labels.where(lambda label: label[0] is None)
-    if near.any():
-        at = spells["middle"][near]
-        near[near] = trip.regions.near(trip.allowed, at, trip.rules.offshore_m)
-    return near
 
 
 def runs(mask: Bools) -> tuple[Ints, Ints]:

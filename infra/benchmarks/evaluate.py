@@ -31,7 +31,6 @@ PEERS: Final = {
     "movingpandas": ["movingpandas==0.23.0"],
     "scikit-mobility": ["scikit-mobility==1.3.1", "numpy<2", "shapely<2", "setuptools<81"],
 }
-EDGE: Final = 20
 """How many uploads are the first ones, and the last ones."""
 IN_A_ROW: Final = 3
 
@@ -74,14 +73,22 @@ def measure(
     ours, *theirs = _memory(regions, commands() if peers is None else peers, rounds)
     first, last = _incremental(regions, rounds)
     fastest = min(theirs, key=lambda peer: peer.median)
+    rate, opening, closing = stored.measure(rounds=rounds)
     return Report(
-        [ours, *theirs, index, first, last, stored.measure(rounds=rounds)],
+        [ours, *theirs, index, first, last, opening, closing, rate],
         {
             (
                 f"{fastest.name[0]} : putusan",
                 f"{fastest.name[1]} : verdict",
             ): fastest.median / ours.median,
-            ("Unggahan terakhir : pertama", "Last upload : first"): last.median / first.median,
+            (
+                "Unggahan terakhir : pertama, dari simpan sampai putusan",
+                "Last upload : first, from storing to the verdict",
+            ): closing.median / opening.median,
+            (
+                "Unggahan terakhir : pertama, putusan saja",
+                "Last upload : first, the verdict alone",
+            ): last.median / first.median,
         },
     )
 
@@ -149,12 +156,12 @@ def _incremental(regions: RegionIndex, rounds: int) -> tuple[Measured, Measured]
     parts = uploads(journey(30, seed=2))
     state, arriving = begin(plan(30), Ruleset(1), regions), []
     for number, part in enumerate(parts):
-        if not EDGE <= number < len(parts) - EDGE:
+        if not stored.EDGE <= number < len(parts) - stored.EDGE:
             arriving.append((state, part))
         state = fold(state, part)
     turns = [
         (Measured(("", ""), "ms"), partial(_once, state, part))
-        for pair in zip(arriving[:EDGE], arriving[EDGE:], strict=True)
+        for pair in zip(arriving[: stored.EDGE], arriving[stored.EDGE :], strict=True)
         for state, part in pair
     ]
     least = [min(side.figures) for side in alternate(turns, rounds=rounds)]

@@ -23,26 +23,33 @@ from tenants.models import Role, TransportMode
 from tenants.people import Invitation
 from tenants.plans import Letter, PlannedLeg, TripPlan
 from tenants.realm import RealmState, Tenant
+from workers.case import Fixes
 from workers.evaluate import evaluate
 
 SLUG: Final = "bench-judged"
 DAYS: Final = 3
 BATCH: Final = 8
+EDGE: Final = 20
 
 
-def measure(*, rounds: int) -> Measured:
+def measure(*, rounds: int) -> tuple[Measured, Measured, Measured]:
     """Trips a second under the dense outlines, nothing of a trip known before, on one core.
 
-    A round is a trip of each of eight travellers.
+    A round is a trip of each of eight travellers. Then the first twenty and the last twenty uploads
+    of a trip of thirty days, each from its first statement until the verdict with it is recorded.
     """
     side = Measured(("Basis data sampai putusan", "Database to the verdict"), "trips/s")
     with _regency() as tenant:
-        recorded = _record(tenant, (rounds + 1) * BATCH)
+        admin, *travellers = _members(tenant)
+        recorded = [
+            _record(tenant, admin, travellers[i % BATCH], i)
+            for i in followed(range((rounds + 1) * BATCH))
+        ]
         batches = (recorded[i : i + BATCH] for i in range(0, len(recorded), BATCH))
         with _one_core():
             alternate([(side, lambda: _rate(tenant, next(batches)))], rounds=rounds)
-        _check(tenant, len(recorded))
-    return side
+            _check(tenant, len(recorded))
+            return side, *_month(tenant, admin, travellers[-1])
 
 
 @contextmanager
@@ -60,46 +67,77 @@ def _regency() -> Iterator[Tenant]:
         birth.drop_tenant(SLUG)
 
 
-def _record(tenant: Tenant, number: int) -> list[UUID]:
-    """So many trips, each with its letter and its track, of eight travellers by turns."""
+def _members(tenant: Tenant) -> list[Viewer]:
+    """Who sends, then the travellers: some that go by turns, and one for a month."""
     with tenant.session(readonly=False) as session:
-        admin, *travellers = (
+        return [
             access.viewer_of(people.add_member(session, Invitation(name, roles), today=_today()))
             for name, roles in (
                 ("Admin Ukur", frozenset({Role.TENANT_ADMIN, Role.HEAD_OF_OFFICE})),
-                *((f"Pengukur {i}", frozenset({Role.TRAVELLER})) for i in range(BATCH)),
+                *((f"Pengukur {i}", frozenset({Role.TRAVELLER})) for i in range(BATCH + 1)),
             )
-        )
-    return [_record_one(tenant, admin, travellers[i % BATCH], i) for i in followed(range(number))]
+        ]
 
 
-def _record_one(tenant: Tenant, admin: Viewer, traveller: Viewer, number: int) -> UUID:
+def _record(tenant: Tenant, admin: Viewer, traveller: Viewer, number: int) -> UUID:
+    """A trip with its letter and all of its track."""
     first = _today() - timedelta(days=1 + DAYS * (number // BATCH + 1))
-    last = first + timedelta(days=DAYS - 1)
-    now = datetime.now(UTC)
+    trip_id = _issue(tenant, admin, traveller, f"094/{number}", first, DAYS)
+    for part in uploads(journey(DAYS, seed=100 + number, start=_midnight(first), spread=0.01)):
+        _send(tenant, traveller, trip_id, part)
+    return trip_id
+
+
+def _issue(
+    tenant: Tenant, admin: Viewer, traveller: Viewer, number: str, first: date, days: int
+) -> UUID:
+    last = first + timedelta(days=days - 1)
     with tenant.session(readonly=False) as session:
-        trip_id = trips.issue(
+        return trips.issue(
             session,
             admin,
-            letter=Letter(f"094/{number}", first, "Rapat koordinasi", admin.member_id),
+            letter=Letter(number, first, "Rapat koordinasi", admin.member_id),
             traveller_id=traveller.member_id,
             plan=TripPlan(first, last, [PlannedLeg(DESTINATION, first, last, TransportMode.ROAD)]),
             spd_number=None,
             home_zone=ZONE,
-            now=now,
+            now=datetime.now(UTC),
         ).id
-    midnight = datetime.combine(first, datetime.min.time(), UTC) - timedelta(hours=8)
-    for part in uploads(journey(DAYS, seed=100 + number, start=midnight, spread=0.01)):
-        unknown = np.full(len(part.time), np.nan)
-        accuracy = part.accuracy.astype(np.float64)
-        fixes = tracks.Fixes(part.time, part.lon, part.lat, accuracy, unknown, part.mock, unknown)
-        with tenant.session(readonly=False) as session:
-            receipt = tracks.record(
-                session, traveller, trip_id, fixes, device="ukur", zone=ZONE, now=now
-            )
-        if receipt.accepted != len(fixes):
-            raise Refused(str(receipt))
-    return trip_id
+
+
+def _send(tenant: Tenant, traveller: Viewer, trip_id: UUID, part: Fixes) -> None:
+    unknown = np.full(len(part.time), np.nan)
+    accuracy = part.accuracy.astype(np.float64)
+    fixes = tracks.Fixes(part.time, part.lon, part.lat, accuracy, unknown, part.mock, unknown)
+    with tenant.session(readonly=False) as session:
+        receipt = tracks.record(
+            session, traveller, trip_id, fixes, device="ukur", zone=ZONE, now=datetime.now(UTC)
+        )
+    if receipt.accepted != len(fixes):
+        raise Refused(str(receipt))
+
+
+def _month(tenant: Tenant, admin: Viewer, traveller: Viewer) -> tuple[Measured, Measured]:
+    """The edges of a trip of thirty days, each upload judged as it arrives."""
+    first = _today() - timedelta(days=31)
+    trip_id = _issue(tenant, admin, traveller, "094/sebulan", first, 30)
+    parts = uploads(journey(30, seed=2, start=_midnight(first)))
+    sides = (
+        Measured(("Unggahan pertama, basis data", "First uploads, database"), "ms"),
+        Measured(("Unggahan terakhir, basis data", "Last uploads, database"), "ms"),
+    )
+    for number, part in followed(list(enumerate(parts))):
+        began = perf_counter()
+        _send(tenant, traveller, trip_id, part)
+        # All are judged, as they are in use: the worker that sees the last has seen the others.
+        evaluate(tenant, trip_id, now=tracks.time_of(part.time[-1]))
+        if number < EDGE or number >= len(parts) - EDGE:
+            sides[number >= EDGE].figures.append(1e3 * (perf_counter() - began))
+    return sides
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), UTC) - timedelta(hours=8)
 
 
 def _today() -> date:

@@ -25,9 +25,9 @@ def mock_flag(seen: Observed) -> Iterator[Deviation]:
 
     Few clients say so at all: their silence means nothing.
     """
-    rules, sightings = seen.rules, seen.sightings
-    if not sightings["mock"].any():
+    if not seen.spells["mock"].any():
         return
+    rules, sightings = seen.rules, seen.sightings
     flagged = sightings[sightings["mock"] > 0]
     count, total = int(flagged["mock"].sum()), int(sightings["fixes"].sum())
     if count < rules.mock_fixes:
@@ -141,7 +141,10 @@ def _rushed(seen: Observed, within: Bools) -> bool:
 
 def _frozen(seen: Observed) -> list[tuple[float, float, int]]:
     """Start, end and fixes of each time at one point, heard there again after every sleep."""
-    rules, sightings = seen.rules, seen.sightings
+    rules = seen.rules
+    if 2 * seen.spells["repeated"].sum() < rules.frozen_fixes:
+        return []
+    sightings = seen.sightings
     # Few longitudes are heard often enough: sorting only those halves the cost of a verdict.
     fewest = rules.frozen_seconds // (rules.gap_seconds + BIN)
     where = np.flatnonzero(sightings["uniform"])
