@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     FetchedValue,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     SmallInteger,
@@ -65,6 +66,36 @@ class Silence(Base):
     reason: Mapped[str] = mapped_column(primary_key=True)
     received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     device: Mapped[str]
+
+
+class Pause(Base):
+    """A time in which the traveller paused tracking, and why; what is sent for it is not kept."""
+
+    __tablename__ = "pause"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    reason: Mapped[str]
+    __table_args__ = (
+        Index("pause_open", "trip_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index("pause_trip", "trip_id", "started_at"),
+    )
+
+
+class Quarantined(Base):
+    """What a phone sent that cannot be used, and why.
+
+    `said` is what it sent, but for positions of times in which nobody is tracked.
+    """
+
+    __tablename__ = "quarantine"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
+    received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    reason: Mapped[str]
+    said: Mapped[dict[str, Any] | None]
+    __table_args__ = (Index("quarantine_device", "device_id", "received_at"),)
 
 
 class TrackPrint(Base):

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from geoalchemy2 import Geometry, WKBElement
 from sqlalchemy import (
     ARRAY,
+    REAL,
     BigInteger,
     Date,
     DateTime,
@@ -182,6 +183,38 @@ class AssignmentLetter(Base):
     signed_by: Mapped[Member] = relationship(lazy="raise", foreign_keys=[signed_by_id])
 
 
+class PhoneClient(StrEnum):
+    """The applications that can send fixes; BROWSER is the console's own page."""
+
+    OWNTRACKS = "OWNTRACKS"
+    TRACCAR = "TRACCAR"
+    OVERLAND = "OVERLAND"
+    GPSLOGGER = "GPSLOGGER"
+    BROWSER = "BROWSER"
+
+
+class Device(Base):
+    """A phone paired to a member, or to one trip of hers: what its token sends is her evidence.
+
+    Only a hash of the token is kept. `encryption_key` is the passphrase of OwnTracks' encrypted
+    payloads, itself encrypted.
+    """
+
+    __tablename__ = "device"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    trip_id: Mapped[UUID | None] = mapped_column(ForeignKey("trip.id"))
+    client: Mapped[PhoneClient]
+    name: Mapped[str]
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    encryption_key: Mapped[str | None]
+    paired_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    paired_by_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    revoked_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime | None]
+    __table_args__ = (Index("device_member", "member_id"),)
+
+
 class TripState(StrEnum):
     ISSUED = "ISSUED"
     ACTIVE = "ACTIVE"
@@ -314,7 +347,7 @@ class TripProgress(Base):
     `arrived` counts everything that can change the verdict (uploads, changes of plan, claims);
     `evaluated` is its value at the last verdict. Where they differ, or `due_at` has passed, the
     sweep finds the trip: the database is its own outbox. `chain_head` is the newest link of the
-    chain of digests over the trip's uploads.
+    chain of digests over the trip's uploads; `last_*` are of the newest fix.
     """
 
     __tablename__ = "trip_progress"
@@ -324,6 +357,9 @@ class TripProgress(Base):
     due_at: Mapped[datetime | None]
     chain_head: Mapped[bytes] = mapped_column(server_default=text("''::bytea"))
     last_fix_at: Mapped[datetime | None]
+    last_lon: Mapped[float | None]
+    last_lat: Mapped[float | None]
+    last_accuracy: Mapped[float | None] = mapped_column(REAL)
     __table_args__ = (
         Index("trip_progress_behind", "trip_id", postgresql_where=text("arrived <> evaluated")),
         Index("trip_progress_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
