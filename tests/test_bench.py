@@ -55,7 +55,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
                 *where, rounds=1, peers={"sebanding": [sys.executable, "-c", PEER]}
             ),
             6,
-            ["sebanding: persinggahan : putusan: ", "Unggahan terakhir : pertama: "],
+            ["sebanding: persinggahan : putusan: ", "Unggahan terakhir : pertama, putusan saja: "],
         ),
     ],
     ids=["ingest", "read", "news", "birth", "evaluate"],
