@@ -54,7 +54,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             lambda *where: evaluate.measure(
                 *where, rounds=1, peers={"sebanding": [sys.executable, "-c", PEER]}
             ),
-            6,
+            8,
             ["sebanding: persinggahan : putusan: ", "Unggahan terakhir : pertama, putusan saja: "],
         ),
     ],
