@@ -55,7 +55,11 @@ def travellers(people: People) -> tuple[Traveller, ...]:
                 *where, rounds=1, peers={"sebanding": [sys.executable, "-c", PEER]}
             ),
             8,
-            ["sebanding: persinggahan : putusan: ", "Unggahan terakhir : pertama, putusan saja: "],
+            [
+                "sebanding: persinggahan : putusan: ",
+                "Unggahan terakhir : pertama, dari simpan sampai putusan: ",
+                "Unggahan terakhir : pertama, putusan saja: ",
+            ],
         ),
     ],
     ids=["ingest", "read", "news", "birth", "evaluate"],
