@@ -18,11 +18,11 @@ from graphql_api.enums import (
     TripState,
 )
 from tenants import trips
+from tenants.fixes import Fixes
 from tenants.people import Invitation
 from tenants.plans import Letter, PlannedFlight, PlannedLawfulPlace, PlannedLeg, TripPlan
 from tenants.records import Presence
 from tenants.silences import Silence
-from tenants.tracks import Fixes
 from tenants.verdicts import DeviationFilter
 
 

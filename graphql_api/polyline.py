@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tenants.tracks import Fixes, Floats
+from tenants.fixes import Fixes, Floats
 
 SILENCE_SECONDS: Final = 3_600
 

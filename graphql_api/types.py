@@ -29,6 +29,7 @@ from tenants.evidence import (
     DeviationRuling,
     VerdictRecord,
 )
+from tenants.fixes import Fixes, time_of
 from workers.rules import BY_KIND as RULE_OF
 
 
@@ -119,7 +120,7 @@ class Flight(_Row):
 
 @strawberry.type(description="A trip's track as one value; null for those who may not see it.")
 class Track:
-    fixes: strawberry.Private[tracks.Fixes]
+    fixes: strawberry.Private[Fixes]
 
     @strawberry.field
     def fix_count(self) -> int:
@@ -127,11 +128,11 @@ class Track:
 
     @strawberry.field
     def started_at(self) -> datetime:
-        return tracks.time_of(self.fixes.time[0])
+        return time_of(self.fixes.time[0])
 
     @strawberry.field
     def ended_at(self) -> datetime:
-        return tracks.time_of(self.fixes.time[-1])
+        return time_of(self.fixes.time[-1])
 
     @strawberry.field(
         description="A Feature: a MultiLineString cut where the phone was silent for over an hour;"

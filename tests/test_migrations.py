@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from infra.world import World
-from tenants import catalogue, evidence, migrate, models, plans, province, tracks
+from tenants import catalogue, chunks, evidence, migrate, models, plans, province, tracks
 from tenants.access import Viewer
+from tenants.fixes import Fixes
 from tenants.realm import sqlalchemy_url
 from tenants.server import TEMPLATE, Names, admin, create_database
 from tenants.silences import Silence
-from tenants.tracks import Fixes
 
 assert evidence.Base is models.Base
 
@@ -238,7 +238,7 @@ def test_a_trip_goes_on_after_the_upgrade(first_schema) -> None:
     with Session(engine) as session:
         assert sent(session, AT, np.nan) == tracks.Receipt(0, 1, 0, 0), "its digest is another"
         assert sent(session, later, 0.5, [told]) == tracks.Receipt(1, 0, 0, 1)
-        track = tracks.read(session, [TRIP])[TRIP]
+        track = chunks.read(session, [TRIP])[TRIP]
         assert track.fixes.time.tolist() == [AT.timestamp(), later.timestamp()]
         assert track.fixes.mock.tolist() == [False, False]
         assert np.isnan(track.fixes.battery).tolist() == [True, False]

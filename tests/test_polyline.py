@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_api.polyline import SILENCE_SECONDS, encode, feature
-from tenants.tracks import Fixes
+from tenants.fixes import Fixes
 
 NAN = float("nan")
 POSITIONS = st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), min_size=1, max_size=60)

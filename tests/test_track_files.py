@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from graphql_api.polyline import feature
-from tenants import tracks
+from tenants import fixes
 from tenants.input_files import UnusableFile
 from tenants.track_files import read_track
 from tests.track_texts import (
@@ -126,9 +126,7 @@ def test_what_the_service_gives_out_can_be_read(tmp_path):
     lone = [*FIXES[:6], (20_000.0, *HERE)]
     t, x, y = (np.array(column) for column in zip(*lone, strict=True))
     unknown = np.full(len(t), np.nan)
-    told = feature(
-        tracks.Fixes(t + START.timestamp(), x, y, unknown, unknown, unknown > 0, unknown)
-    )
+    told = feature(fixes.Fixes(t + START.timestamp(), x, y, unknown, unknown, unknown > 0, unknown))
     found = read(tmp_path, "jejak.geojson", json.dumps(told))
     assert len(told["geometry"]["coordinates"]) == 2
     # A lonely fix is drawn as a line that goes nowhere: the same fix again.

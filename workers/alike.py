@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from tenants import prints, tracks, trips
+from tenants import chunks, prints, trips
 from tenants.evidence import TrackChunk
 from tenants.models import Trip
 from tenants.realm import Tenant
@@ -47,7 +47,7 @@ def _compared(session: Session, tenant: Tenant, case: Case, others: set[UUID]) -
     if not others:
         return case.dossier
     mine = _fixes(case)
-    theirs = tracks.read(session, list(others), speed=False)
+    theirs = chunks.read(session, list(others), speed=False)
     arrived = dict(
         session.execute(
             select(TrackChunk.trip_id, func.min(TrackChunk.received_at))

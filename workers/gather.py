@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
-from tenants import airports, boundaries, dossiers, rulesets, tracks, trips
+from tenants import airports, boundaries, chunks, dossiers, rulesets, trips
 from tenants.dossiers import OnRecord
 from tenants.models import Trip, TripState
 from tenants.realm import Tenant
@@ -255,7 +255,7 @@ def _state(
     read = _tracks.peek(key)
     if read is None or read.against != against:
         read = _Read(against, 0, begin(plan, rules, regions))
-    more = tracks.read(session, [trip_id], after=read.arrival, speed=False).get(trip_id)
+    more = chunks.read(session, [trip_id], after=read.arrival, speed=False).get(trip_id)
     if more is None:
         return read.state
     state = fold(read.state, fixes_of(more))
@@ -263,7 +263,7 @@ def _state(
     return state
 
 
-def fixes_of(track: tracks.Track) -> Fixes:
+def fixes_of(track: chunks.Track) -> Fixes:
     """A track of the database as the judge takes it."""
     fixes = track.fixes
     return Fixes(

@@ -16,7 +16,7 @@ from infra.benchmarks.birth import ISSUER, await_province
 from infra.benchmarks.journeys import DESTINATION, HOME, ZONE, journey, outlines, uploads
 from infra.benchmarks.measure import Measured, alternate, followed
 from infra.front_end import Refused
-from tenants import access, birth, boundaries, catalogue, people, tracks, trips
+from tenants import access, birth, boundaries, catalogue, fixes, people, tracks, trips
 from tenants.access import Viewer
 from tenants.evidence import VerdictRecord
 from tenants.models import Role, TransportMode
@@ -108,12 +108,12 @@ def _issue(
 def _send(tenant: Tenant, traveller: Viewer, trip_id: UUID, part: Fixes) -> None:
     unknown = np.full(len(part.time), np.nan)
     accuracy = part.accuracy.astype(np.float64)
-    fixes = tracks.Fixes(part.time, part.lon, part.lat, accuracy, unknown, part.mock, unknown)
+    sent = fixes.Fixes(part.time, part.lon, part.lat, accuracy, unknown, part.mock, unknown)
     with tenant.session(readonly=False) as session:
         receipt = tracks.record(
-            session, traveller, trip_id, fixes, device="ukur", zone=ZONE, now=datetime.now(UTC)
+            session, traveller, trip_id, sent, device="ukur", zone=ZONE, now=datetime.now(UTC)
         )
-    if receipt.accepted != len(fixes):
+    if receipt.accepted != len(sent):
         raise Refused(str(receipt))
 
 
@@ -130,7 +130,7 @@ def _month(tenant: Tenant, admin: Viewer, traveller: Viewer) -> tuple[Measured, 
         began = perf_counter()
         _send(tenant, traveller, trip_id, part)
         # All are judged, as they are in use: the worker that sees the last has seen the others.
-        evaluate(tenant, trip_id, now=tracks.time_of(part.time[-1]))
+        evaluate(tenant, trip_id, now=fixes.time_of(part.time[-1]))
         if number < EDGE or number >= len(parts) - EDGE:
             sides[number >= EDGE].figures.append(1e3 * (perf_counter() - began))
     return sides
