@@ -16,6 +16,7 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 EARTH_RADIUS_M: Final = 6_371_000
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,9 @@ class Fixes:
         return len(self.time)
 
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "Fixes":
+        """Those chosen, by a mask or by their indices in order."""
+        if which.dtype == np.bool_ and which.all():
+            return self
         return Fixes(*(getattr(self, name)[which] for name in self.__slots__))
 
     @property

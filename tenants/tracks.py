@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tenants import access, chunks, fixes, silences, trips
+from tenants import access, chunks, fixes, silences, trips, windows
 from tenants.access import Viewer
 from tenants.chunks import Addition, Chain
 from tenants.fixes import Fixes
@@ -59,7 +59,7 @@ def record(
     trip = session.get_one(Trip, trip_id)
     if trip.state is TripState.CANCELLED:
         raise WrongState(trip.state)
-    start, end = trips.window_start(trip, zone), trips.window_end(trip, zone)
+    start, end = windows.start(trip, zone), windows.end(trip, zone)
     told = silences.add(session, trip_id, explained, device=device, start=start, end=end)
     inside = within(sent, trip, zone)
     kept = fixes.canonical(inside)
@@ -130,6 +130,6 @@ def of_trip(session: Session, viewer: Viewer, trip_id: UUID, *, zone: str) -> Fi
 
 def within(sent: Fixes, trip: Trip, zone: str) -> Fixes:
     """The fixes within the assignment: outside of it nobody is tracked."""
-    start = trips.window_start(trip, zone).timestamp()
-    end = trips.window_end(trip, zone).timestamp()
+    start = windows.start(trip, zone).timestamp()
+    end = windows.end(trip, zone).timestamp()
     return sent.only((sent.time >= start) & (sent.time <= end))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
-from tenants import access, plans
+from tenants import access, plans, windows
 from tenants.access import Viewer
 from tenants.evidence import DeviationRecord, DeviationState
 from tenants.models import (
@@ -66,7 +66,7 @@ def issue(
     plans.apply(session, trip, plan, home_zone=home_zone)
     session.add(trip)
     session.flush()
-    due_at = max(_midnight(plan.starts_on, home_zone), now) + FIRST_LOOK
+    due_at = max(windows.midnight(plan.starts_on, home_zone), now) + FIRST_LOOK
     session.add(TripProgress(trip_id=trip.id, due_at=due_at))
     return trip
 
@@ -201,7 +201,7 @@ def start(session: Session, viewer: Viewer, trip_id: UUID, *, now: datetime, zon
     trip = _travellers(session, viewer, trip_id)
     if trip.state is not TripState.ISSUED:
         raise WrongState(trip.state)
-    if now < _midnight(trip.starts_on, zone):
+    if now < windows.midnight(trip.starts_on, zone):
         raise InvalidInput("startsOn", "belum tiba", "has not come yet")
     trip.state, trip.started_at = TripState.ACTIVE, now
     session.flush()
@@ -221,8 +221,8 @@ def finish(
     trip = _travellers(session, viewer, trip_id)
     if trip.state is not TripState.ACTIVE:
         raise WrongState(trip.state)
-    at = finished_at or min(now, window_end(trip, zone))
-    if at > now or at < _midnight(trip.starts_on, zone):
+    at = finished_at or min(now, windows.end(trip, zone))
+    if at > now or at < windows.midnight(trip.starts_on, zone):
         raise InvalidInput("finishedAt", "di luar perjalanan", "is outside the trip")
     trip.state, trip.finished_at = TripState.FINISHED, at
     trip.ended_on = min(trip.ends_on, at.astimezone(ZoneInfo(zone)).date())
@@ -327,21 +327,6 @@ def arrived(session: Session, *trip_ids: UUID) -> None:
         .where(TripProgress.trip_id.in_(trip_ids))
         .values(arrived=TripProgress.arrived + 1)
     )
-
-
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
-
-
-def window_start(trip: Trip, zone: str) -> datetime:
-    """When tracking may begin: the first minute of the first day, in the regency's zone."""
-    return _midnight(trip.starts_on, zone)
-
-
-def window_end(trip: Trip, zone: str) -> datetime:
-    """When tracking ends: with the last day, or earlier when the traveller said she is back."""
-    end = _midnight(trip.ends_on + timedelta(days=1), zone)
-    return min(end, trip.finished_at) if trip.finished_at else end
 
 
 WHOLE_PLAN: Final[tuple[ORMOption, ...]] = (

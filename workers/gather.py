@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
-from tenants import airports, boundaries, chunks, dossiers, rulesets, trips
+from tenants import airports, boundaries, chunks, dossiers, rulesets, windows
 from tenants.dossiers import OnRecord
 from tenants.models import Trip, TripState
 from tenants.realm import Tenant
@@ -95,7 +95,7 @@ def gather(
         or (progress.due_at is not None and progress.due_at <= now)
     ):
         return None
-    start, end = trips.window_start(trip, tenant.zone), trips.window_end(trip, tenant.zone)
+    start, end = windows.start(trip, tenant.zone), windows.end(trip, tenant.zone)
     known = dossiers.read(session, trip, start=start, end=end)
     plan = _plan(trip, tenant, known)
     versions = by or Versions(*(known["closed"] or known["in_force"])[0])
@@ -119,7 +119,7 @@ def _due_at(
 ) -> datetime | None:
     """When to look again though nothing arrives: in an hour, at the end, when the report is due."""
     if not over:
-        end = trips.window_end(trip, plan.home_zone)
+        end = windows.end(trip, plan.home_zone)
         return min(now + LOOK_AGAIN, max(end, now))
     due = moment(midnight(report_due(plan, rules) + timedelta(days=1), plan.home_zone))
     return due if trip.reported_on is None and due > now else None

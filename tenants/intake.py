@@ -1,0 +1,255 @@
+"""What paired phones send, of many of them at once: one transaction stores it all."""
+
+from collections import defaultdict
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+import orjson
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from tenants import chunks, fixes, tracks, windows
+from tenants.chunks import Addition, Chain
+from tenants.fixes import Bools, Fixes, Floats
+from tenants.models import TripState
+
+OUTSIDE: Final = "OUTSIDE_ASSIGNMENT"
+PAUSED: Final = "PAUSED"
+SEEN_EVERY: Final = timedelta(minutes=1)
+ONE_DAY: Final = timedelta(days=1)
+MOST_SAID: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A part of a request that is no fix: a constant that says why, and what was sent."""
+
+    reason: str
+    said: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One request of a phone, by the hash of its token; `fixes.check` lets its fixes pass."""
+
+    token_hash: bytes
+    fixes: Fixes
+    unusable: Sequence[Unusable] = ()
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a request; `device_id` is None when no device that may send has its token."""
+
+    device_id: UUID | None = None
+    accepted: int = 0
+    not_kept: int = 0
+    trip_ids: set[UUID] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Device:
+    id: UUID
+    member_id: UUID
+    trip_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """When a trip's traveller is tracked: epoch seconds, both included, but for the pauses."""
+
+    trip_id: UUID
+    start: float
+    end: float
+    finished: bool
+    issued: bool
+    pauses: Sequence[tuple[float, float]]
+
+    def holds(self, time: Floats) -> Bools:
+        return (time >= self.start) & (time <= self.end)
+
+    def paused(self, time: Floats) -> Bools:
+        found = np.zeros(len(time), dtype=np.bool_)
+        for start, end in self.pauses:
+            found |= (time >= start) & (time < end)
+        return found
+
+
+def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datetime) -> list[Taken]:
+    """Store what the phones sent: each fix with the trip of its traveller that it was made on.
+
+    Fixes outside every assignment, and those of a pause, are not kept; that a phone sent such is
+    noted once a day, without a position. What is no fix is kept apart as it came. The same again
+    changes nothing.
+    """
+    devices = _devices(session, arrivals, now)
+    taken = [Taken() for _ in arrivals]
+    sent = [
+        (one, devices[arrival.token_hash], arrival)
+        for one, arrival in zip(taken, arrivals, strict=True)
+        if arrival.token_hash in devices
+    ]
+    tracked, chains = _windows(session, sent, zone)
+    parts: list[tuple[Taken, _Window, Addition]] = []
+    apart: list[tuple[UUID, Unusable]] = []
+    left_out: set[tuple[UUID, str]] = set()
+    for one, device, arrival in sent:
+        one.device_id = device.id
+        apart += [(device.id, each) for each in arrival.unusable]
+        rest = arrival.fixes
+        for window in tracked.get(device.member_id, ()):
+            if len(rest) and device.trip_id in (None, window.trip_id):
+                inside = window.holds(rest.time)
+                paused = inside & window.paused(rest.time)
+                kept, rest = rest.only(inside & ~paused), rest.only(~inside)
+                if paused.any():
+                    one.not_kept += int(paused.sum())
+                    left_out.add((device.id, PAUSED))
+                if len(kept) and window.finished:
+                    kept = tracks.unknown(session, window.trip_id, fixes.canonical(kept))
+                if len(kept):
+                    parts.append((one, window, Addition(window.trip_id, str(device.id), kept)))
+        if len(rest):
+            one.not_kept += len(rest)
+            left_out.add((device.id, OUTSIDE))
+    counts = chunks.append(session, [addition for *_, addition in parts], chains)
+    begun = set()
+    for (one, window, _), count in zip(parts, counts, strict=True):
+        one.accepted += count
+        if count:
+            one.trip_ids.add(window.trip_id)
+            if window.issued:
+                begun.add(window.trip_id)
+    if begun:
+        session.execute(BEGIN, {"trips": list(begun), "now": now})
+    _set_apart(session, apart, left_out, now)
+    return taken
+
+
+def _devices(session: Session, arrivals: Sequence[Arrival], now: datetime) -> dict[bytes, _Device]:
+    """The devices that may send, by the hashes of their tokens; that they did is noted."""
+    given = {"hashes": list({arrival.token_hash for arrival in arrivals})}
+    rows = session.connection().execute(DEVICES, given | {"quiet": now - SEEN_EVERY}).all()
+    quiet = [row.id for row in rows if row.quiet]
+    if quiet:
+        session.execute(SEEN, {"devices": quiet, "now": now})
+    return {bytes(row.token_hash): _Device(row.id, row.member_id, row.trip_id) for row in rows}
+
+
+DEVICES: Final = text(
+    "SELECT device.id, member_id, trip_id, token_hash,"
+    " last_seen_at IS NULL OR last_seen_at < :quiet AS quiet FROM device"
+    " JOIN member ON member.id = member_id WHERE token_hash = ANY(CAST(:hashes AS bytea[]))"
+    " AND revoked_at IS NULL AND suspended_at IS NULL"
+)
+SEEN: Final = text(
+    "UPDATE device SET last_seen_at = greatest(last_seen_at, :now) WHERE id IN"
+    " (SELECT id FROM device WHERE id = ANY(CAST(:devices AS uuid[])) ORDER BY id"
+    "  FOR NO KEY UPDATE SKIP LOCKED)"
+)
+BEGIN: Final = text(
+    "UPDATE trip SET state = 'ACTIVE', started_at = :now"
+    " WHERE id = ANY(CAST(:trips AS uuid[])) AND state = 'ISSUED'"
+)
+
+
+def _windows(
+    session: Session, sent: Sequence[tuple[Taken, _Device, Arrival]], zone: str
+) -> tuple[dict[UUID, list[_Window]], dict[UUID, Chain]]:
+    """The trips that the fixes may be of, by traveller, and their chains, locked."""
+    times = [arrival.fixes.time for *_, arrival in sent if len(arrival.fixes)]
+    if not times:
+        return {}, {}
+    first, last = (fixes.time_of(at) for at in (min(map(min, times)), max(map(max, times))))
+    given = {
+        "members": list({device.member_id for _, device, _ in sent}),
+        "first": first.date() - ONE_DAY,
+        "last": last.date() + ONE_DAY,
+    }
+    locked = session.connection().execute(LOCK, given).all()
+    chains = {row.trip_id: Chain(bytes(row.chain_head), row.arrived) for row in locked}
+    # Read once no change to them is under way: what has ended takes no more fixes.
+    rows = session.connection().execute(WINDOWS, {"trips": list(chains)}).all() if chains else ()
+    found: dict[UUID, list[_Window]] = defaultdict(list)
+    for row in rows:
+        start, end = (
+            windows.midnight(row.starts_on, zone),
+            windows.midnight(row.ends_on + ONE_DAY, zone),
+        )
+        if row.finished_at is not None:
+            end = min(end, row.finished_at)
+        pauses = [
+            (since.timestamp(), np.inf if until is None else until.timestamp())
+            for since, until in zip(row.since, row.until, strict=True)
+        ]
+        found[row.traveller_id].append(
+            _Window(
+                row.id,
+                start.timestamp(),
+                end.timestamp(),
+                row.finished_at is not None,
+                row.state == TripState.ISSUED,
+                pauses,
+            )
+        )
+    return found, chains
+
+
+LOCK: Final = text(
+    "SELECT trip_id, chain_head, arrived FROM trip_progress WHERE trip_id IN (SELECT id FROM trip"
+    " WHERE traveller_id = ANY(CAST(:members AS uuid[])) AND state <> 'CANCELLED'"
+    " AND starts_on <= :last AND ends_on >= :first) ORDER BY trip_id FOR UPDATE"
+)
+WINDOWS: Final = text(
+    "SELECT id, traveller_id, starts_on, ends_on, finished_at, state,"
+    " ARRAY(SELECT started_at FROM pause WHERE trip_id = trip.id ORDER BY id) AS since,"
+    " ARRAY(SELECT ended_at FROM pause WHERE trip_id = trip.id ORDER BY id) AS until"
+    " FROM trip WHERE id = ANY(CAST(:trips AS uuid[])) AND state <> 'CANCELLED'"
+)
+
+
+def _set_apart(
+    session: Session,
+    unusable: Sequence[tuple[UUID, Unusable]],
+    left_out: Set[tuple[UUID, str]],
+    now: datetime,
+) -> None:
+    """Keep what is no fix as it came, and once a day that a phone sent what is not kept."""
+    if unusable:
+        given = {
+            "devices": [device_id for device_id, _ in unusable],
+            "reasons": [each.reason for _, each in unusable],
+            "said": [_json(each.said) for _, each in unusable],
+        }
+        session.execute(SET_APART, given)
+    if left_out:
+        devices, reasons = zip(*left_out, strict=True)
+        given = {"devices": list(devices), "reasons": list(reasons)}
+        session.execute(LEFT_OUT, given | {"since": now - timedelta(days=1)})
+
+
+SET_APART: Final = text(
+    "INSERT INTO quarantine (device_id, reason, said) SELECT device_id, reason, said"
+    " FROM unnest(CAST(:devices AS uuid[]), CAST(:reasons AS text[]), CAST(:said AS jsonb[]))"
+    " AS sent (device_id, reason, said)"
+)
+LEFT_OUT: Final = text(
+    "INSERT INTO quarantine (device_id, reason) SELECT device_id, reason"
+    " FROM unnest(CAST(:devices AS uuid[]), CAST(:reasons AS text[])) AS sent (device_id, reason)"
+    " WHERE NOT EXISTS (SELECT 1 FROM quarantine known WHERE known.device_id = sent.device_id"
+    " AND known.reason = sent.reason AND known.received_at > :since)"
+)
+
+
+def _json(said: Any) -> str | None:
+    """What was sent as jsonb takes it: without NUL, and not without end."""
+    if said is None:
+        return None
+    told = orjson.dumps(said, default=str)
+    if len(told) > MOST_SAID or b"\\u0000" in told:
+        told = orjson.dumps(told[:MOST_SAID].decode(errors="replace").replace("\\u0000", "?"))
+    return told.decode()

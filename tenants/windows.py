@@ -1,0 +1,24 @@
+"""When a trip's traveller is tracked: between the start and the end of the assignment."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from tenants.models import Trip
+
+
+@lru_cache(maxsize=4_096)
+def midnight(day: date, zone: str) -> datetime:
+    """When a day begins in a zone, in UTC."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def start(trip: Trip, zone: str) -> datetime:
+    """When tracking may begin: the first minute of the first day, in the regency's zone."""
+    return midnight(trip.starts_on, zone)
+
+
+def end(trip: Trip, zone: str) -> datetime:
+    """When tracking ends: with the last day, or earlier when the traveller said she is back."""
+    until = midnight(trip.ends_on + timedelta(days=1), zone)
+    return min(until, trip.finished_at) if trip.finished_at else until
