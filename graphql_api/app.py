@@ -12,12 +12,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from graphql_api import province, schema
+from graphql_api.announce import Announcements
 from graphql_api.context import Context, ProvinceContext, TenantContext
 from graphql_api.identity import bearer_viewer, same_site, viewer_of
+from graphql_api.intake import Intake
 from graphql_api.limits import SecurityHeaders
 from graphql_api.live import News
 from graphql_api.login import login_routes
 from graphql_api.start import start_route
+from graphql_api.track import track_route
 from graphql_api.transport import GraphQLView
 from tenants import catalogue
 from tenants.access import Viewer
@@ -31,15 +34,18 @@ class State(TypedDict):
     """What lives as long as the process."""
 
     news: News
+    intake: Intake
 
 
 @asynccontextmanager
 async def lifespan(_app: Starlette) -> AsyncIterator[State]:
     news = News(settings().redis_url)
     receiving = asyncio.create_task(news.run())
+    intake = Intake(Announcements(news, look_at))
     try:
-        yield {"news": news}
+        yield {"news": news, "intake": intake}
     finally:
+        await intake.close()
         receiving.cancel()
         with suppress(asyncio.CancelledError):
             await receiving
@@ -120,6 +126,7 @@ def create_app() -> Starlette:
             Route("/health", _health),
             *login_routes(),
             start_route(),
+            track_route(),
             Route("/province/graphql", of_province),
             WebSocketRoute("/province/graphql", of_province),
             Route("/{realm}/graphql", of_tenant),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from workers.news import deviation_channel
+from workers.news import deviation_channel, position_channel
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,13 @@ class News:
             yield inbox
         finally:
             inboxes.discard(inbox)
+
+    async def moved(self, slug: str, trip_ids: Collection[UUID]) -> None:
+        """Tell all processes that these trips of a tenant have newer positions."""
+        try:
+            await self._redis.publish(position_channel(slug), " ".join(map(str, trip_ids)))
+        except RedisError:
+            log.warning("no live positions: Redis does not answer")
 
     async def run(self) -> None:
         """Receive for ever; when Redis goes away, until it is back."""

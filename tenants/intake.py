@@ -43,9 +43,13 @@ class Arrival:
 
 @dataclass(slots=True)
 class Taken:
-    """What became of a request; `device_id` is None when no device that may send has its token."""
+    """What became of a request; `device_id` is None when no device that may send has its token.
+
+    `asked`: somebody wants to know where this device is now.
+    """
 
     device_id: UUID | None = None
+    asked: bool = False
     accepted: int = 0
     not_kept: int = 0
     trip_ids: set[UUID] = field(default_factory=set)
@@ -56,6 +60,7 @@ class _Device:
     id: UUID
     member_id: UUID
     trip_id: UUID | None
+    asked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datet
     apart: list[tuple[UUID, Unusable]] = []
     left_out: set[tuple[UUID, str]] = set()
     for one, device, arrival in sent:
-        one.device_id = device.id
+        one.device_id, one.asked = device.id, device.asked
         apart += [(device.id, each) for each in arrival.unusable]
         rest = arrival.fixes
         for window in tracked.get(device.member_id, ()):
@@ -134,20 +139,24 @@ def _devices(session: Session, arrivals: Sequence[Arrival], now: datetime) -> di
     """The devices that may send, by the hashes of their tokens; that they did is noted."""
     given = {"hashes": list({arrival.token_hash for arrival in arrivals})}
     rows = session.connection().execute(DEVICES, given | {"quiet": now - SEEN_EVERY}).all()
-    quiet = [row.id for row in rows if row.quiet]
+    quiet = [row.id for row in rows if row.quiet or row.asked]
     if quiet:
         session.execute(SEEN, {"devices": quiet, "now": now})
-    return {bytes(row.token_hash): _Device(row.id, row.member_id, row.trip_id) for row in rows}
+    return {
+        bytes(row.token_hash): _Device(row.id, row.member_id, row.trip_id, row.asked)
+        for row in rows
+    }
 
 
 DEVICES: Final = text(
     "SELECT device.id, member_id, trip_id, token_hash,"
-    " last_seen_at IS NULL OR last_seen_at < :quiet AS quiet FROM device"
+    " last_seen_at IS NULL OR last_seen_at < :quiet AS quiet, asked_at IS NOT NULL AS asked"
+    " FROM device"
     " JOIN member ON member.id = member_id WHERE token_hash = ANY(CAST(:hashes AS bytea[]))"
     " AND revoked_at IS NULL AND suspended_at IS NULL"
 )
 SEEN: Final = text(
-    "UPDATE device SET last_seen_at = greatest(last_seen_at, :now) WHERE id IN"
+    "UPDATE device SET last_seen_at = greatest(last_seen_at, :now), asked_at = NULL WHERE id IN"
     " (SELECT id FROM device WHERE id = ANY(CAST(:devices AS uuid[])) ORDER BY id"
     "  FOR NO KEY UPDATE SKIP LOCKED)"
 )

@@ -197,7 +197,7 @@ class Device(Base):
     """A phone paired to a member, or to one trip of hers: what its token sends is her evidence.
 
     Only a hash of the token is kept. `encryption_key` is the passphrase of OwnTracks' encrypted
-    payloads, itself encrypted.
+    payloads, itself encrypted; `asked_at` is set while somebody waits for its position.
     """
 
     __tablename__ = "device"
@@ -212,6 +212,7 @@ class Device(Base):
     paired_by_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
     revoked_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
     __table_args__ = (Index("device_member", "member_id"),)
 
 

@@ -18,7 +18,8 @@ CREATE TABLE device (
     paired_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     paired_by_id uuid NOT NULL REFERENCES member,
     revoked_at timestamptz,
-    last_seen_at timestamptz
+    last_seen_at timestamptz,
+    asked_at timestamptz
 );
 CREATE INDEX device_member ON device (member_id);
 CREATE TABLE quarantine (
@@ -42,7 +43,13 @@ GRANT SELECT, INSERT, UPDATE ON device, pause TO {app};
 GRANT SELECT, INSERT ON quarantine TO {app};
 """
 
+# What hardly compresses is kept as it is: trying took most of the time of storing a chunk.
 POSITIONS = """
+ALTER TABLE track_chunk
+    ALTER COLUMN path SET STORAGE EXTERNAL,
+    ALTER COLUMN accuracy SET STORAGE EXTERNAL,
+    ALTER COLUMN speed SET STORAGE EXTERNAL,
+    ALTER COLUMN battery SET STORAGE EXTERNAL;
 ALTER TABLE trip_progress
     ADD COLUMN last_lon double precision,
     ADD COLUMN last_lat double precision,

@@ -1,0 +1,150 @@
+"""Requests of phones wait for each other: what arrives while one commit runs shares the next."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Concatenate, Final, ParamSpec, TypeVar
+from uuid import UUID
+
+import numpy as np
+from anyio import CapacityLimiter, to_thread
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from tenants import intake
+from tenants.intake import Arrival, Taken, Unusable
+from tenants.problems import Unavailable
+from tenants.realm import Tenant
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MOST_TOGETHER: Final = 20_000
+"""Fixes in one transaction, and a request more."""
+
+MOST_WAITING: Final = 100_000
+"""Fixes and requests that wait for a regency's database in this process: some 20 MB."""
+
+PATIENCE: Final = 10.0
+"""Seconds after which a phone is told to try again: what it sent may be stored by then."""
+
+
+class Busy(Exception):
+    """The regency's database is slow or gone: try again later."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """What waits for one regency's database, which one thread writes to."""
+
+    waiting: deque[tuple[Arrival, asyncio.Future[Taken]]] = field(default_factory=deque)
+    weight: int = 0
+    task: asyncio.Task[None] | None = None
+    writer: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    readers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
+
+
+class Intake:
+    """One line a regency: the trouble of one keeps nobody else waiting.
+
+    `announce(tenant, trip_ids)` is told after each commit which trips have news.
+    """
+
+    def __init__(self, announce: Callable[[Tenant, Collection[UUID]], None]) -> None:
+        self._announce = announce
+        self._lines: dict[str, _Line] = {}
+
+    async def take(self, tenant: Tenant, arrival: Arrival) -> Taken:
+        """Store a request; returns when it is on disk. Raises `Busy` when that is not to be had."""
+        line = self._lines.setdefault(tenant.slug, _Line())
+        if line.weight >= MOST_WAITING:
+            raise Busy
+        stored: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        line.waiting.append((arrival, stored))
+        line.weight += _weight(arrival)
+        if line.task is None:
+            line.task = asyncio.create_task(self._write(tenant, line))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await stored
+        except TimeoutError:
+            raise Busy from None
+
+    async def read(
+        self, tenant: Tenant, fn: Callable[Concatenate[Session, P], T], *args: P.args
+    ) -> T:
+        """`fn(session, …)` in a thread; raises `Busy` when the database does not answer."""
+
+        def call() -> T:
+            with tenant.session(readonly=True) as session:
+                return fn(session, *args)
+
+        line = self._lines.setdefault(tenant.slug, _Line())
+        try:
+            return await to_thread.run_sync(call, limiter=line.readers)
+        except (Unavailable, OperationalError):
+            raise Busy from None
+
+    async def close(self) -> None:
+        """Wait until what has been taken is stored."""
+        await asyncio.gather(*(line.task for line in self._lines.values() if line.task))
+
+    async def _write(self, tenant: Tenant, line: _Line) -> None:
+        while line.waiting:
+            batch, fixes = [], 0
+            while line.waiting and fixes < MOST_TOGETHER:
+                arrival, stored = line.waiting.popleft()
+                line.weight -= _weight(arrival)
+                if not stored.done():
+                    batch.append((arrival, stored))
+                    fixes += _weight(arrival)
+            if batch:
+                await self._store(tenant, line, batch)
+        line.task = None
+
+    async def _store(
+        self, tenant: Tenant, line: _Line, batch: Sequence[tuple[Arrival, asyncio.Future[Taken]]]
+    ) -> None:
+        arrivals = [arrival for arrival, _ in batch]
+        found = await to_thread.run_sync(_stored, tenant, arrivals, limiter=line.writer)
+        for (_, stored), taken in zip(batch, found, strict=True):
+            if not stored.done():
+                if taken is None:
+                    stored.set_exception(Busy())
+                else:
+                    stored.set_result(taken)
+        news = {trip_id for taken in found if taken for trip_id in taken.trip_ids}
+        if news:
+            self._announce(tenant, news)
+
+
+def _weight(arrival: Arrival) -> int:
+    return 1 + len(arrival.fixes) + len(arrival.unusable)
+
+
+def _stored(tenant: Tenant, arrivals: Sequence[Arrival]) -> list[Taken | None]:
+    """What became of each; None where the database does not answer."""
+    try:
+        with tenant.session(readonly=False) as session:
+            return list(intake.take(session, arrivals, zone=tenant.zone, now=datetime.now(UTC)))
+    except (Unavailable, OperationalError):
+        return [None] * len(arrivals)
+    except Exception as reason:  # noqa: BLE001
+        if isinstance(reason, DBAPIError) and reason.connection_invalidated:
+            return [None] * len(arrivals)
+        # What went wrong may quote positions.
+        log.error("phones' requests cannot be stored: %s", type(reason).__name__)  # noqa: TRY400
+    if len(arrivals) > 1:
+        return [taken for arrival in arrivals for taken in _stored(tenant, [arrival])]
+    (arrival,) = arrivals
+    if not len(arrival.fixes):
+        return [None]
+    # One that the database refuses must not keep the rest of a phone's queue from coming.
+    said = {"fixes": len(arrival.fixes), "time": arrival.fixes.time.tolist()}
+    none = arrival.fixes.only(np.zeros(len(arrival.fixes), dtype=np.bool_))
+    return _stored(tenant, [Arrival(arrival.token_hash, none, (Unusable("REFUSED", said),))])

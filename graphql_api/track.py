@@ -1,0 +1,169 @@
+"""/{realm}/track/{format}: where phones send what they record, each in its own way."""
+
+import time
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from anyio import to_thread
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from graphql_api.intake import Busy, Intake
+from graphql_api.phones import gpslogger, gpx, overland, owntracks, traccar
+from graphql_api.phones.answers import Outcome, answer
+from graphql_api.phones.reading import Upload
+from tenants import catalogue, devices
+from tenants.intake import Arrival
+from tenants.models import PhoneClient
+from tenants.problems import UnknownTenant
+from tenants.realm import Tenant
+
+MOST_BYTES: Final = 8 * 1024 * 1024
+BURST: Final = 2_000
+PER_SECOND: Final = 200
+"""Requests of one phone: what it may send at once, and then each second. It stops one that runs
+wild, not one that comes home with a long queue."""
+
+REMEMBERED: Final = 10_000
+FRESH_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    client: PhoneClient
+    read: Callable[..., Upload]
+
+
+FORMATS: Final[Mapping[str, _Format]] = {
+    "owntracks": _Format(PhoneClient.OWNTRACKS, owntracks.read),
+    "traccar": _Format(PhoneClient.TRACCAR, traccar.read),
+    "overland": _Format(PhoneClient.OVERLAND, overland.read),
+    "gpslogger": _Format(PhoneClient.GPSLOGGER, gpslogger.read),
+    "gpx": _Format(PhoneClient.BROWSER, gpx.read),
+}
+
+
+def track_route() -> Route:
+    """For every regency and every format."""
+    return Route("/{realm}/track/{format}", Track())
+
+
+class Track:
+    """ASGI endpoint, without what a request does not need: most requests are one fix."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[str, tuple[Tenant, float]] = {}
+        self._rates = Rates()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(scope, receive)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        found = FORMATS.get(scope["path_params"]["format"])
+        if found is None:
+            return Response(status_code=404)
+        if scope["method"] not in ("POST", "GET", "PUT"):
+            return Response(status_code=405, headers={"Allow": "POST"})
+        try:
+            tenant = await self._tenant(scope["path_params"]["realm"])
+        except UnknownTenant:
+            return Response(status_code=404)
+        body = await _body(receive)
+        if body is None:
+            return _said(found.client, Outcome.TOO_LARGE)
+        return await self._taken(scope, tenant, found, body)
+
+    async def _taken(self, scope: Scope, tenant: Tenant, found: _Format, body: bytes) -> Response:
+        headers = Headers(scope=scope)
+        query = dict(QueryParams(scope["query_string"])) if scope["query_string"] else {}
+        token = _token(found.client, headers, query, body)
+        if token is None:
+            return _said(found.client, Outcome.UNKNOWN_DEVICE)
+        key = devices.token_hash(token)
+        if not self._rates.allow(key):
+            return _said(found.client, Outcome.TRY_AGAIN)
+        intake: Intake = scope["state"]["intake"]
+        now = datetime.now(UTC)
+        try:
+            if found.client is PhoneClient.OWNTRACKS and b'"encrypted"' in body:
+                passphrase = await intake.read(tenant, devices.passphrase, key)
+                upload = owntracks.read(body, query, now=now, passphrase=passphrase)
+            else:
+                upload = found.read(body, query, now=now)
+            taken = await intake.take(tenant, Arrival(key, upload.fixes, upload.unusable))
+        except Busy:
+            return _said(found.client, Outcome.TRY_AGAIN)
+        if taken.device_id is None:
+            return _said(found.client, Outcome.UNKNOWN_DEVICE)
+        return _said(found.client, Outcome.STORED, ask=taken.asked)
+
+    async def _tenant(self, slug: str) -> Tenant:
+        """Raises `UnknownTenant`. Asked of the catalogue each second: that takes a thread."""
+        tenant, until = self._tenants.get(slug, (None, 0.0))
+        if tenant is None or time.monotonic() > until:
+            tenant = await to_thread.run_sync(catalogue.tenant, slug)
+            self._tenants[slug] = tenant, time.monotonic() + FRESH_SECONDS
+        return tenant
+
+
+def _said(client: PhoneClient, outcome: Outcome, *, ask: bool = False) -> Response:
+    told = answer(client, outcome, report_location=ask)
+    return Response(told.body, told.status, told.headers)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The request's body, None when it is too long."""
+    parts, size = [], 0
+    while True:
+        message: Message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MOST_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _token(
+    client: PhoneClient, headers: Headers, query: Mapping[str, str], body: bytes
+) -> str | None:
+    """What a phone signs in with: Traccar's device id, others' password or bearer token."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return given.strip()
+        case "basic":
+            try:
+                return b64decode(given).decode().partition(":")[2]
+            except (NotBase64, UnicodeDecodeError):
+                return None
+    if client is PhoneClient.TRACCAR:
+        return traccar.claimed(body, query).device
+    return query.get("token")
+
+
+class Rates:
+    """How many requests each phone has left: a bucket a phone, those of the newest phones kept."""
+
+    def __init__(self, burst: float = BURST, per_second: float = PER_SECOND) -> None:
+        self._left: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+        self._burst, self._per_second = burst, per_second
+
+    def allow(self, key: bytes) -> bool:
+        """Whether one more request is allowed now."""
+        now = time.monotonic()
+        left, since = self._left.pop(key, (self._burst, now))
+        left = min(self._burst, left + (now - since) * self._per_second)
+        allowed = left >= 1
+        self._left[key] = (left - 1 if allowed else left), now
+        if len(self._left) > REMEMBERED:
+            self._left.popitem(last=False)
+        return allowed
