@@ -1,0 +1,57 @@
+"""GPSLogger for Android with a custom URL: one line of its log a request, by query or form.
+
+Source: its documentation of custom URLs. We tell people to configure
+`?lat=%LAT&lon=%LON&acc=%ACC&spd=%SPD&time=%TIMESTAMP&batt=%BATT`: degrees, m, m/s, epoch s (or
+%TIME, ISO 8601) and percent. Whatever else the URL says is ignored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from graphql_api.phones.reading import (
+    PERCENT,
+    Object,
+    Reason,
+    Unusable,
+    Upload,
+    columns,
+    form,
+    nothing,
+    numbers,
+    read_members,
+    unusable,
+)
+from tenants.tracks import Fixes
+
+
+def read(
+    body: bytes,
+    query: Mapping[str, str],
+    content_type: str | None = None,  # noqa: ARG001
+    *,
+    now: datetime,
+) -> Upload:
+    """The fix of a request."""
+    fields = form(body, query)
+    if isinstance(fields, Unusable):
+        return replace(nothing(), unusable=(fields,))
+    if not fields:
+        return unusable(Reason.NO_FIX)
+    return read_members([fields], _columns, now=now)
+
+
+def _columns(requests: list[Object]) -> Fixes:
+    return columns(
+        time=[fields.get("time") for fields in requests],
+        lon=[fields.get("lon") for fields in requests],
+        lat=[fields.get("lat") for fields in requests],
+        accuracy=[fields.get("acc") for fields in requests],
+        speed=numbers([fields.get("spd") for fields in requests]),
+        battery=numbers([fields.get("batt") for fields in requests]) / PERCENT,
+    )
+
+
+def answer() -> bytes:
+    """Nothing: only the status counts."""
+    return b""

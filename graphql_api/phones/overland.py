@@ -1,0 +1,95 @@
+"""Overland for iOS: batches of GeoJSON features.
+
+Source: the application's own README and source. Properties: `timestamp` ISO 8601, `speed` m/s (-1
+unknown), `horizontal_accuracy` m, `battery_level` from 0 to 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from graphql_api.phones.reading import (
+    MOST_MEMBERS,
+    Claim,
+    Object,
+    Reason,
+    Unusable,
+    Upload,
+    columns,
+    document,
+    inner,
+    name,
+    nothing,
+    numbers,
+    read_members,
+    said,
+    unusable,
+)
+from tenants.tracks import Fixes
+
+
+def read(
+    body: bytes,
+    query: Mapping[str, str],  # noqa: ARG001
+    content_type: str | None = None,  # noqa: ARG001
+    *,
+    now: datetime,
+) -> Upload:
+    """The fixes among the features of a batch."""
+    held = document(body)
+    if isinstance(held, Unusable):
+        return replace(nothing(), unusable=(held,))
+    features = held.get("locations") if isinstance(held, dict) else None
+    if not isinstance(features, list):
+        return unusable(Reason.BAD_VALUE, held)
+    if len(features) > MOST_MEMBERS:
+        return unusable(Reason.TOO_LARGE, {"members": len(features)})
+    told = [each for each in features if _tells(each)]
+    if not told:
+        return read_members(features, _columns, now=now)
+    upload = read_members([each for each in features if not _tells(each)], _columns, now=now)
+    others = (Unusable(Reason.NO_FIX, said(each)) for each in told)
+    return replace(upload, unusable=(*upload.unusable, *others))
+
+
+def _tells(feature: Any) -> bool:
+    """Whether a feature tells of a visit, a trip or the application itself.
+
+    Such have the time at which they were written with the position of another time.
+    """
+    properties = feature.get("properties") if type(feature) is dict else None
+    return type(properties) is dict and ("action" in properties or properties.get("type") == "trip")
+
+
+def _columns(features: list[Object]) -> Fixes:
+    properties = inner(features, "properties")
+    positions = [
+        each if type(each) is list and len(each) >= 2 else (None, None)
+        for each in [geometry.get("coordinates") for geometry in inner(features, "geometry")]
+    ]
+    return columns(
+        time=[each.get("timestamp") for each in properties],
+        lon=[position[0] for position in positions],
+        lat=[position[1] for position in positions],
+        accuracy=[each.get("horizontal_accuracy") for each in properties],
+        speed=numbers([each.get("speed") for each in properties]),
+        battery=numbers([each.get("battery_level") for each in properties]),
+    )
+
+
+def claimed(body: bytes) -> Claim:
+    """What the first feature calls the device: what its user typed, or else its own id."""
+    held = document(body)
+    features = held.get("locations") if isinstance(held, dict) else None
+    if not isinstance(features, list) or not features or not isinstance(features[0], dict):
+        return Claim()
+    (properties,) = inner(features[:1], "properties")
+    return Claim(device=name(properties.get("device_id")) or name(properties.get("unique_id")))
+
+
+def answer() -> bytes:
+    """What alone lets the phone forget the batch."""
+    return orjson.dumps({"result": "ok"})

@@ -1,0 +1,151 @@
+"""Traccar Client of all versions, as its server takes it: query, form, flat or nested JSON.
+
+Source: traccar.org/osmand and the clients. Times are ISO 8601, epoch s or ms. Flat: `speed` in
+knots, `batt` in percent. Nested (9.x): `coords.speed` in m/s, `battery.level` from 0 to 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from graphql_api.phones.reading import (
+    MOST_MEMBERS,
+    PERCENT,
+    Claim,
+    Object,
+    Reason,
+    Unusable,
+    Upload,
+    columns,
+    document,
+    flag,
+    form,
+    inner,
+    is_json,
+    name,
+    nothing,
+    numbers,
+    read_members,
+    said,
+    unusable,
+)
+from tenants.tracks import Fixes
+
+KNOT: Final = 1_852 / 3_600  # metres a second
+NAMES: Final = ("id", "deviceid", "device_id")
+
+
+def read(
+    body: bytes,
+    query: Mapping[str, str],
+    content_type: str | None = None,  # noqa: ARG001
+    *,
+    now: datetime,
+) -> Upload:
+    """The fixes in a request; a heartbeat without a position is none."""
+    members = _members(body, query)
+    if isinstance(members, Unusable):
+        return replace(nothing(), unusable=(members,))
+    if len(members) > MOST_MEMBERS:
+        return unusable(Reason.TOO_LARGE, {"members": len(members)})
+    flat: list[Any] = []
+    nested: list[Object] = []
+    others: list[Unusable] = []
+    for member in members:
+        kept = _flat(member) if isinstance(member, dict) else member
+        if isinstance(kept, Unusable):
+            others.append(kept)
+        elif isinstance(kept, dict) and isinstance(kept.get("location"), dict):
+            nested.append(kept["location"])
+        else:
+            flat.append(kept)
+    upload = read_members(flat, _flat_columns, now=now)
+    if nested:
+        upload += read_members(nested, _nested_columns, now=now)
+    return replace(upload, unusable=(*upload.unusable, *others)) if others else upload
+
+
+def _members(body: bytes, query: Mapping[str, str]) -> list[Any] | Unusable:
+    """The flat or nested objects of a request; 9.x may put a list into `location`."""
+    if not is_json(body):
+        fields = form(body, query)
+        return fields if isinstance(fields, Unusable) else [fields]
+    held = document(body)
+    if isinstance(held, Unusable):
+        return held
+    members: list[Any] = []
+    for member in held if isinstance(held, list) else [held]:
+        locations = member.get("location") if isinstance(member, dict) else None
+        if isinstance(locations, list):
+            members += [{"location": location} for location in locations]
+        else:
+            members.append(member)
+    return members
+
+
+def _flat(member: Object) -> Object | Unusable:
+    """The member if it is to be a fix, `location=lat,lon` taken apart."""
+    location = member.get("location")
+    if isinstance(location, dict):
+        if not location.get("coords"):
+            return Unusable(Reason.NO_FIX, said(member))
+        return member
+    if isinstance(location, str):
+        lat, _, lon = location.partition(",")
+        member = {**member, "lat": lat, "lon": lon}
+    if member.get("lat") is None and member.get("lon") is None:
+        return Unusable(Reason.NO_FIX, said(member))
+    if "valid" in member and not flag(member["valid"]):
+        return Unusable(Reason.NOT_VALID, said(member))
+    return member
+
+
+def _flat_columns(members: list[Object]) -> Fixes:
+    return columns(
+        time=[member.get("timestamp") for member in members],
+        lon=[member.get("lon") for member in members],
+        lat=[member.get("lat") for member in members],
+        accuracy=[member.get("accuracy") for member in members],
+        speed=numbers([member.get("speed") for member in members]) * KNOT,
+        mock=[flag(member.get("mock")) for member in members],
+        battery=numbers([member.get("batt") for member in members]) / PERCENT,
+    )
+
+
+def _nested_columns(locations: list[Object]) -> Fixes:
+    coords = inner(locations, "coords")
+    return columns(
+        time=[location.get("timestamp") for location in locations],
+        lon=[each.get("longitude") for each in coords],
+        lat=[each.get("latitude") for each in coords],
+        accuracy=[each.get("accuracy") for each in coords],
+        speed=numbers([each.get("speed") for each in coords]),
+        mock=[flag(location.get("mock")) for location in locations],
+        battery=numbers([each.get("level") for each in inner(locations, "battery")]),
+    )
+
+
+def claimed(body: bytes, query: Mapping[str, str]) -> Claim:
+    """The one device that the request names; none if it names several."""
+    found: list[Any]
+    if is_json(body):
+        held = document(body)
+        found = held if isinstance(held, list) else [held]
+    else:
+        found = [form(body, {})]
+    names = {each for member in found if (each := _named(member))}
+    if not names:
+        return Claim(device=_named(query))
+    return Claim(device=names.pop() if len(names) == 1 else None)
+
+
+def _named(member: object) -> str | None:
+    if not isinstance(member, Mapping):
+        return None
+    return next((each for key in NAMES if (each := name(member.get(key)))), None)
+
+
+def answer() -> bytes:
+    """Nothing: what a server says here, old clients do not read."""
+    return b""
