@@ -25,13 +25,7 @@ from graphql_api.phones.reading import (
 from tenants.tracks import Fixes
 
 
-def read(
-    body: bytes,
-    query: Mapping[str, str],
-    content_type: str | None = None,  # noqa: ARG001
-    *,
-    now: datetime,
-) -> Upload:
+def read(body: bytes, query: Mapping[str, str], *, now: datetime) -> Upload:
     """The fix of a request."""
     fields = form(body, query)
     if isinstance(fields, Unusable):

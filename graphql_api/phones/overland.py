@@ -33,8 +33,7 @@ from tenants.tracks import Fixes
 
 def read(
     body: bytes,
-    query: Mapping[str, str],  # noqa: ARG001
-    content_type: str | None = None,  # noqa: ARG001
+    _query: Mapping[str, str],
     *,
     now: datetime,
 ) -> Upload:

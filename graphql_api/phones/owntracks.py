@@ -39,8 +39,7 @@ REPORT_LOCATION: Final = {"_type": "cmd", "action": "reportLocation"}
 
 def read(
     body: bytes,
-    query: Mapping[str, str],  # noqa: ARG001
-    content_type: str | None = None,  # noqa: ARG001
+    _query: Mapping[str, str],
     *,
     now: datetime,
     passphrase: str | None = None,

@@ -77,7 +77,7 @@ def _without_position(what: Object) -> Object:
 class Upload:
     """What a request holds: every part is a fix or unusable.
 
-    The fixes are in the order of the request and pass `tenants.tracks.check` in `parts`.
+    The fixes pass `tenants.tracks.check`, in `parts` if they are many.
     """
 
     fixes: Fixes

@@ -36,13 +36,7 @@ KNOT: Final = 1_852 / 3_600  # metres a second
 NAMES: Final = ("id", "deviceid", "device_id")
 
 
-def read(
-    body: bytes,
-    query: Mapping[str, str],
-    content_type: str | None = None,  # noqa: ARG001
-    *,
-    now: datetime,
-) -> Upload:
+def read(body: bytes, query: Mapping[str, str], *, now: datetime) -> Upload:
     """The fixes in a request; a heartbeat without a position is none."""
     members = _members(body, query)
     if isinstance(members, Unusable):
