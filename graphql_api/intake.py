@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -21,7 +21,6 @@ from tenants.realm import Tenant
 
 log = logging.getLogger(__name__)
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_TOGETHER: Final = 20_000
@@ -75,14 +74,12 @@ class Intake:
         except TimeoutError:
             raise Busy from None
 
-    async def read(
-        self, tenant: Tenant, fn: Callable[Concatenate[Session, P], T], *args: P.args
-    ) -> T:
-        """`fn(session, …)` in a thread; raises `Busy` when the database does not answer."""
+    async def read(self, tenant: Tenant, fn: Callable[[Session], T]) -> T:
+        """`fn(session)` in a thread; raises `Busy` when the database does not answer."""
 
         def call() -> T:
             with tenant.session(readonly=True) as session:
-                return fn(session, *args)
+                return fn(session)
 
         line = self._lines.setdefault(tenant.slug, _Line())
         try:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from anyio import to_thread
@@ -18,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from graphql_api.intake import Busy, Intake
 from graphql_api.phones import gpslogger, gpx, overland, owntracks, traccar
 from graphql_api.phones.answers import Outcome, answer
-from graphql_api.phones.reading import Upload
+from graphql_api.phones.reading import Reason, Upload
 from tenants import catalogue, devices
 from tenants.intake import Arrival
 from tenants.models import PhoneClient
@@ -94,11 +95,12 @@ class Track:
         now = datetime.now(UTC)
         try:
             if found.client is PhoneClient.OWNTRACKS and b'"encrypted"' in body:
-                passphrase = await intake.read(tenant, devices.passphrase, key)
+                passphrase = await intake.read(tenant, partial(devices.passphrase, key=key))
                 upload = owntracks.read(body, query, now=now, passphrase=passphrase)
             else:
                 upload = found.read(body, query, now=now)
-            taken = await intake.take(tenant, Arrival(key, upload.fixes, upload.unusable))
+            unusable = [part for part in upload.unusable if part.reason != Reason.NO_FIX]
+            taken = await intake.take(tenant, Arrival(key, upload.fixes, unusable))
         except Busy:
             return _said(found.client, Outcome.TRY_AGAIN)
         if taken.device_id is None:

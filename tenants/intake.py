@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -21,15 +21,35 @@ OUTSIDE: Final = "OUTSIDE_ASSIGNMENT"
 PAUSED: Final = "PAUSED"
 SEEN_EVERY: Final = timedelta(minutes=1)
 ONE_DAY: Final = timedelta(days=1)
-MOST_SAID: Final = 4_096
+CLOCKS: Final = frozenset(("tst", "time", "timestamp", "created_at"))
+QUALITIES: Final = frozenset(("acc", "accuracy", "horizontal_accuracy", "batt", "valid", "mock"))
+KINDS: Final = frozenset(("_type", "type", "action", "error", "bytes", "members", "points"))
+TELLING_NO_PLACE: Final = CLOCKS | QUALITIES | KINDS | {"properties"}
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A part of a request that is no fix: a constant that says why, and what was sent."""
+    """A part of a request that is no fix; `reason` is a constant that says why.
+
+    `said` is what the phone sent, bounded and such that PostgreSQL takes it as jsonb; it may hold
+    a position. `time`, epoch s, is when, where that is known.
+    """
 
     reason: str
-    said: Any = None
+    said: dict[str, Any] | None = None
+    time: float | None = None
+
+    def without_position(self) -> "Unusable":
+        """The same, telling nothing of where the phone was: nobody is tracked at other times."""
+        return self if self.said is None else replace(self, said=_without_position(self.said))
+
+
+def _without_position(what: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_position(value) if isinstance(value, dict) else value
+        for key, value in what.items()
+        if key in TELLING_NO_PLACE and not isinstance(value, list)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +118,21 @@ def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datet
         for one, arrival in zip(taken, arrivals, strict=True)
         if arrival.token_hash in devices
     ]
-    tracked, chains = _windows(session, sent, zone)
+    tracked, chains = _windows(session, sent, zone, now)
     parts: list[tuple[Taken, _Window, Addition]] = []
     apart: list[tuple[UUID, Unusable]] = []
     left_out: set[tuple[UUID, str]] = set()
     for one, device, arrival in sent:
         one.device_id, one.asked = device.id, device.asked
-        apart += [(device.id, each) for each in arrival.unusable]
+        mine = [
+            window
+            for window in tracked.get(device.member_id, ())
+            if device.trip_id in (None, window.trip_id)
+        ]
+        apart += [(device.id, _shown(each, mine, now)) for each in arrival.unusable]
         rest = arrival.fixes
-        for window in tracked.get(device.member_id, ()):
-            if len(rest) and device.trip_id in (None, window.trip_id):
+        for window in mine:
+            if len(rest):
                 inside = window.holds(rest.time)
                 paused = inside & window.paused(rest.time)
                 kept, rest = rest.only(inside & ~paused), rest.only(~inside)
@@ -133,6 +158,13 @@ def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datet
         session.execute(BEGIN, {"trips": list(begun), "now": now})
     _set_apart(session, apart, left_out, now)
     return taken
+
+
+def _shown(part: Unusable, windows: Sequence[_Window], now: datetime) -> Unusable:
+    """As it may be kept: where nobody is tracked, without a position."""
+    at = np.array([now.timestamp() if part.time is None else part.time])
+    tracked = any(window.holds(at)[0] and not window.paused(at)[0] for window in windows)
+    return part if tracked else part.without_position()
 
 
 def _devices(session: Session, arrivals: Sequence[Arrival], now: datetime) -> dict[bytes, _Device]:
@@ -167,13 +199,19 @@ BEGIN: Final = text(
 
 
 def _windows(
-    session: Session, sent: Sequence[tuple[Taken, _Device, Arrival]], zone: str
+    session: Session, sent: Sequence[tuple[Taken, _Device, Arrival]], zone: str, now: datetime
 ) -> tuple[dict[UUID, list[_Window]], dict[UUID, Chain]]:
     """The trips that the fixes may be of, by traveller, and their chains, locked."""
     times = [arrival.fixes.time for *_, arrival in sent if len(arrival.fixes)]
-    if not times:
+    others = [
+        now.timestamp() if part.time is None else part.time
+        for *_, arrival in sent
+        for part in arrival.unusable
+    ]
+    if not times and not others:
         return {}, {}
-    first, last = (fixes.time_of(at) for at in (min(map(min, times)), max(map(max, times))))
+    whole = np.concatenate([*times, others])
+    first, last = fixes.time_of(whole.min()), fixes.time_of(whole.max())
     given = {
         "members": list({device.member_id for _, device, _ in sent}),
         "first": first.date() - ONE_DAY,
@@ -232,7 +270,10 @@ def _set_apart(
         given = {
             "devices": [device_id for device_id, _ in unusable],
             "reasons": [each.reason for _, each in unusable],
-            "said": [_json(each.said) for _, each in unusable],
+            "said": [
+                None if each.said is None else orjson.dumps(each.said).decode()
+                for _, each in unusable
+            ],
         }
         session.execute(SET_APART, given)
     if left_out:
@@ -252,13 +293,3 @@ LEFT_OUT: Final = text(
     " WHERE NOT EXISTS (SELECT 1 FROM quarantine known WHERE known.device_id = sent.device_id"
     " AND known.reason = sent.reason AND known.received_at > :since)"
 )
-
-
-def _json(said: Any) -> str | None:
-    """What was sent as jsonb takes it: without NUL, and not without end."""
-    if said is None:
-        return None
-    told = orjson.dumps(said, default=str)
-    if len(told) > MOST_SAID or b"\\u0000" in told:
-        told = orjson.dumps(told[:MOST_SAID].decode(errors="replace").replace("\\u0000", "?"))
-    return told.decode()

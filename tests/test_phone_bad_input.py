@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphql_api.phones import gpslogger, gpx, overland, owntracks, traccar
-from graphql_api.phones.reading import MOST_MEMBERS, MOST_SAID, Reason, Unusable, name
-from tenants.tracks import check
+from graphql_api.phones.reading import MOST_MEMBERS, MOST_SAID, Reason, name
+from tenants.fixes import check
+from tenants.intake import Unusable
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 SECONDS = NOW.timestamp() - 600

@@ -10,7 +10,7 @@ from nacl.secret import SecretBox
 
 from graphql_api.phones import gpslogger, gpx, overland, owntracks, traccar
 from graphql_api.phones.reading import Claim, Reason
-from tenants.tracks import check
+from tenants.fixes import check
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 TIME = "2026-11-25T09:30:00+08:00"

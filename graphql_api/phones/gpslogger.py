@@ -13,7 +13,6 @@ from graphql_api.phones.reading import (
     PERCENT,
     Object,
     Reason,
-    Unusable,
     Upload,
     columns,
     form,
@@ -21,8 +20,9 @@ from graphql_api.phones.reading import (
     numbers,
     read_members,
     unusable,
+from tenants.intake import Unusable
 )
-from tenants.tracks import Fixes
+from tenants.fixes import Fixes
 
 
 def read(body: bytes, query: Mapping[str, str], *, now: datetime) -> Upload:

@@ -16,7 +16,6 @@ from graphql_api.phones.reading import (
     Claim,
     Object,
     Reason,
-    Unusable,
     Upload,
     columns,
     document,
@@ -27,8 +26,9 @@ from graphql_api.phones.reading import (
     read_members,
     said,
     unusable,
+from tenants.intake import Unusable
 )
-from tenants.tracks import Fixes
+from tenants.fixes import Fixes
 
 
 def read(

@@ -21,7 +21,6 @@ from graphql_api.phones.reading import (
     Claim,
     Object,
     Reason,
-    Unusable,
     Upload,
     columns,
     document,
@@ -31,8 +30,9 @@ from graphql_api.phones.reading import (
     read_members,
     said,
     unusable,
+from tenants.intake import Unusable
 )
-from tenants.tracks import Fixes
+from tenants.fixes import Fixes
 
 REPORT_LOCATION: Final = {"_type": "cmd", "action": "reportLocation"}
 

@@ -12,8 +12,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from tenants.fixes import CLOCK_AHEAD, EARLIEST, EARTH_RADIUS_M, MOST_FIXES, Fixes, Floats
 from tenants.gathering import seconds
-from tenants.tracks import CLOCK_AHEAD, EARLIEST, EARTH_RADIUS_M, MOST_FIXES, Fixes, Floats
+from tenants.intake import Unusable
 
 MOST_MEMBERS: Final = 5_000
 MOST_FIELDS: Final = 64
@@ -21,10 +22,6 @@ MOST_SAID: Final = 4_096
 LONGEST_NAME: Final = 256
 CREDENTIALS: Final = frozenset(("id", "deviceid", "device_id", "token"))
 """Fields by which a phone proves who it is; they are kept nowhere."""
-CLOCKS: Final = frozenset(("tst", "time", "timestamp", "created_at"))
-QUALITIES: Final = frozenset(("acc", "accuracy", "horizontal_accuracy", "batt", "valid", "mock"))
-KINDS: Final = frozenset(("_type", "type", "action", "error", "bytes", "members", "points"))
-TELLING_NO_PLACE: Final = CLOCKS | QUALITIES | KINDS | {"properties"}
 PERCENT: Final = 100
 KMH: Final = 3.6  # in a metre a second
 
@@ -46,31 +43,6 @@ class Reason(StrEnum):
     BAD_VALUE = "BAD_VALUE"
     ENCRYPTED = "ENCRYPTED"
     TOO_LARGE = "TOO_LARGE"
-
-
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """A part of a request that is no fix.
-
-    `said` is what the phone sent, bounded and such that PostgreSQL takes it as jsonb; it may hold
-    a position. `time`, epoch s, is when, where that is known.
-    """
-
-    reason: Reason
-    said: Object | None = None
-    time: float | None = None
-
-    def without_position(self) -> "Unusable":
-        """The same, telling nothing of where the phone was: nobody is tracked at other times."""
-        return self if self.said is None else replace(self, said=_without_position(self.said))
-
-
-def _without_position(what: Object) -> Object:
-    return {
-        key: _without_position(value) if isinstance(value, dict) else value
-        for key, value in what.items()
-        if key in TELLING_NO_PLACE and not isinstance(value, list)
-    }
 
 
 @dataclass(frozen=True, slots=True)

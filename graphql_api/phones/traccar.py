@@ -15,7 +15,6 @@ from graphql_api.phones.reading import (
     Claim,
     Object,
     Reason,
-    Unusable,
     Upload,
     columns,
     document,
@@ -29,8 +28,9 @@ from graphql_api.phones.reading import (
     read_members,
     said,
     unusable,
+from tenants.intake import Unusable
 )
-from tenants.tracks import Fixes
+from tenants.fixes import Fixes
 
 KNOT: Final = 1_852 / 3_600  # metres a second
 NAMES: Final = ("id", "deviceid", "device_id")
