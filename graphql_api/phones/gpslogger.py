@@ -20,9 +20,9 @@ from graphql_api.phones.reading import (
     numbers,
     read_members,
     unusable,
-from tenants.intake import Unusable
 )
 from tenants.fixes import Fixes
+from tenants.intake import Unusable
 
 
 def read(body: bytes, query: Mapping[str, str], *, now: datetime) -> Upload:

@@ -26,9 +26,9 @@ from graphql_api.phones.reading import (
     read_members,
     said,
     unusable,
-from tenants.intake import Unusable
 )
 from tenants.fixes import Fixes
+from tenants.intake import Unusable
 
 
 def read(

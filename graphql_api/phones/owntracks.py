@@ -30,9 +30,9 @@ from graphql_api.phones.reading import (
     read_members,
     said,
     unusable,
-from tenants.intake import Unusable
 )
 from tenants.fixes import Fixes
+from tenants.intake import Unusable
 
 REPORT_LOCATION: Final = {"_type": "cmd", "action": "reportLocation"}
 

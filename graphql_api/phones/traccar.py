@@ -28,9 +28,9 @@ from graphql_api.phones.reading import (
     read_members,
     said,
     unusable,
-from tenants.intake import Unusable
 )
 from tenants.fixes import Fixes
+from tenants.intake import Unusable
 
 KNOT: Final = 1_852 / 3_600  # metres a second
 NAMES: Final = ("id", "deviceid", "device_id")
