@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, false, func, or_, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, contains_eager
 from sqlalchemy.orm.interfaces import ORMOption
 
 from tenants.evidence import DeviationRecord, DeviationState
-from tenants.models import Member, Office, Role, Trip
+from tenants.models import Device, Member, Office, Role, Trip
 from tenants.problems import NotAllowed, NotFound
 
 WHOLE_REGENCY = frozenset({Role.INSPECTOR, Role.TENANT_ADMIN})
@@ -95,6 +95,22 @@ def deviation(session: Session, viewer: Viewer, deviation_id: UUID) -> Deviation
     found = session.scalar(deviations(viewer).where(DeviationRecord.id == deviation_id))
     if found is None:
         raise NotFound("Temuan")
+    return found
+
+
+def devices(viewer: Viewer) -> Select[Device]:
+    """The phones the viewer may see, with their owners: her own, or all as a tenant admin."""
+    every = Role.TENANT_ADMIN in viewer.roles
+    hers = true() if every else Device.member_id == viewer.member_id
+    return select(Device).join(Device.member).options(contains_eager(Device.member)).where(hers)
+
+
+def device(session: Session, viewer: Viewer, device_id: UUID, *, lock: bool = False) -> Device:
+    """One phone; raises `NotFound` when it is absent or not the viewer's to see."""
+    query = devices(viewer).where(Device.id == device_id)
+    found = session.scalar(query.with_for_update(of=Device) if lock else query)
+    if found is None:
+        raise NotFound("Perangkat")
     return found
 
 

@@ -213,6 +213,8 @@ class Device(Base):
     revoked_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
     asked_at: Mapped[datetime | None]
+
+    member: Mapped[Member] = relationship(lazy="raise", foreign_keys=[member_id])
     __table_args__ = (Index("device_member", "member_id"),)
 
 

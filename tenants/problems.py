@@ -174,6 +174,21 @@ class TooManyFixes(Problem):
 
 
 @dataclass(eq=False)
+class TooManyDevices(Problem):
+    """A member has as many paired phones as she may; one must be revoked first."""
+
+    limit: int
+
+    @property
+    def message_id(self) -> str:
+        return f"Paling banyak {self.limit} perangkat; cabut salah satu dahulu."
+
+    @property
+    def message_en(self) -> str:
+        return f"At most {self.limit} devices; revoke one first."
+
+
+@dataclass(eq=False)
 class InvalidFix(Problem):
     """A fix that cannot be one; the whole upload is refused, so that the sender can mend it."""
 
