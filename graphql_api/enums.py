@@ -30,7 +30,7 @@ for enum, description in (
     (DeviationKind, "The ways in which a track can contradict a plan or a claim."),
     (DeviationState, "From finding to decision."),
     (Severity, "How much of the trip a deviation touches; a NOTE leaves the outcome alone."),
-    (SilenceReason, "Why a phone was silent, where it says so."),
+    (SilenceReason, "Why a phone was silent, where it says so; PAUSED (*jeda*) no phone may say."),
     (DayState, "AWAY: certainly seen outside home; HOME: certainly there; UNKNOWN: neither."),
 ):
     strawberry.enum(enum, description=description)

@@ -69,6 +69,7 @@ REASONS: Final[dict[SilenceReason, Said]] = {
     SilenceReason.NO_POWER: ("baterai habis", "no power"),
     SilenceReason.NO_PERMISSION: ("izin lokasi dicabut", "no permission"),
     SilenceReason.NO_NETWORK: ("tanpa jaringan", "no network"),
+    SilenceReason.PAUSED: ("dijeda", "paused"),
     SilenceReason.UNKNOWN: ("tidak diketahui", "unknown"),
 }
 

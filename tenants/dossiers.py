@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from tenants import trips
-from tenants.evidence import Attendance, OutsideAssignment, Silence, VerdictRecord
+from tenants import pauses, trips
+from tenants.evidence import Attendance, OutsideAssignment, Pause, Silence, VerdictRecord
 from tenants.models import (
     AssignmentLetter,
     BoundarySet,
@@ -128,6 +128,9 @@ ASKED: Final = Together(
     silences=select(Silence.started_at, Silence.ended_at, Silence.reason)
     .where(Silence.trip_id == TRIP_ID)
     .order_by(Silence.started_at, Silence.ended_at),
+    pauses=select(Pause.started_at, pauses.ENDS_AT)
+    .where(Pause.trip_id == TRIP_ID)
+    .order_by(Pause.started_at),
     beside=select(Trip.id, VerdictRecord.detail["stays"])
     .outerjoin(VerdictRecord, and_(VerdictRecord.trip_id == Trip.id, VerdictRecord.current))
     .where(
@@ -169,8 +172,8 @@ def read(session: Session, trip: Trip, *, start: datetime, end: datetime) -> OnR
     By name: `legs`, `places`, `flights` of the plan; `allowance`, the daily allowance of the first
     destination's province on the first day; `own` and `outside`, the other letters under which the
     traveller claims days of this trip, or would, of this regency and of others; `attendance`;
-    `silences`; `beside`, the other trips under the letter; `closed`, the versions it was closed by,
-    and `in_force`. Access is the caller's matter.
+    `silences` and `pauses`; `beside`, the other trips under the letter; `closed`, the versions it
+    was closed by, and `in_force`. Access is the caller's matter.
     """
     claimed = trip.starts_on + timedelta(days=(trip.claimed_days or 1) - 1)
     return ASKED.read(

@@ -283,6 +283,19 @@ class TestLowCoverage:
         )
         assert "72 h unexplained" in self.find(trip(CITY), silence()).message_en
 
+    def test_who_pauses_does_not_show_that_she_stood_still(self):
+        silent = [(11, 24), (25, 38), (40, 53)]
+        track = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (72, HOTEL), silent=silent)
+
+        def told(hours, reason=SilenceReason.PAUSED):
+            pauses = tuple(Silence(at(since), at(since + hours), reason) for since, _ in silent)
+            return self.find(trip(CITY), track, silences=pauses)
+
+        assert self.find(trip(CITY), track) is None
+        assert told(13, SilenceReason.NO_POWER) is None
+        assert told(13).message_en.endswith("silent for 39 h paused.")
+        assert told(1) is None, "an hour hides nothing that a silence as long does not hide"
+
 
 class TestReportLate:
     find = staticmethod(partial(finding, DeviationKind.REPORT_LATE))

@@ -53,11 +53,12 @@ class Severity(StrEnum):
 
 
 class SilenceReason(StrEnum):
-    """Why a phone was silent, where it says so."""
+    """Why a phone was silent, where it says so; PAUSED is the traveller's word, not the phone's."""
 
     NO_POWER = "NO_POWER"
     NO_PERMISSION = "NO_PERMISSION"
     NO_NETWORK = "NO_NETWORK"
+    PAUSED = "PAUSED"
     UNKNOWN = "UNKNOWN"
 
 
@@ -192,7 +193,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A silence the phone itself explained."""
+    """A silence that the phone explained, or the traveller by pausing."""
 
     started_at: datetime
     ended_at: datetime

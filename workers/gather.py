@@ -170,8 +170,9 @@ def _dossier(trip: Trip, known: OnRecord) -> Dossier:
         assignments=tuple(Assignment(*other) for other in (*known["own"], *known["outside"])),
         attendance=tuple(Attendance(*presence) for presence in known["attendance"]),
         companions=tuple(Companion(tuple(map(_stay, stays or ()))) for _, stays in known["beside"]),
-        silences=tuple(
-            Silence(start, end, SilenceReason(reason)) for start, end, reason in known["silences"]
+        silences=(
+            *(Silence(start, end, SilenceReason(why)) for start, end, why in known["silences"]),
+            *(Silence(start, end, SilenceReason.PAUSED) for start, end in known["pauses"]),
         ),
     )
 

@@ -120,6 +120,8 @@ def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Ob
     still = silence > rules.gap_seconds
     still[1:-1] &= distance(spells["first"][1:], spells["last"][:-1]) <= rules.still_m
     still[[0, -1]] = False
+    # A phone that was told to look away does not show that it stood still.
+    still &= _paused(edges, dossier) <= rules.gap_seconds
     known = (silence <= rules.gap_seconds) | (still & (silence <= rules.still_seconds))
     if not len(spells):
         known[:] = False
@@ -342,6 +344,17 @@ def _seen(spans: tuple[Span, ...], stays: tuple[Stay, ...]) -> list[tuple[str, .
                 break
             seen[j][stay.region] = None
     return [tuple(codes) for codes in seen]
+
+
+def _paused(edges: Floats, dossier: Dossier) -> Floats:
+    """The seconds of each silence in which tracking was paused."""
+    start, end = edges[::2], edges[1::2]
+    total = np.zeros(len(start))
+    for silence in dossier.silences:
+        if silence.reason is SilenceReason.PAUSED:
+            begun, over = silence.started_at.timestamp(), silence.ended_at.timestamp()
+            total += np.maximum(np.minimum(end, over) - np.maximum(start, begun), 0.0)
+    return total
 
 
 def _gaps(spells: Rows, edges: Floats, known: Bools, dossier: Dossier) -> tuple[Gap, ...]:

@@ -182,6 +182,7 @@ REASONS = {
     SilenceReason.NO_POWER: Text("ponsel mati", "without power"),
     SilenceReason.NO_PERMISSION: Text("tanpa izin lokasi", "without permission"),
     SilenceReason.NO_NETWORK: Text("tanpa jaringan", "without network"),
+    SilenceReason.PAUSED: Text("dijeda", "paused"),
     SilenceReason.UNKNOWN: Text("tanpa sebab yang diketahui", "unexplained"),
 }
 
