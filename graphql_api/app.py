@@ -19,6 +19,7 @@ from graphql_api.intake import Intake
 from graphql_api.limits import SecurityHeaders
 from graphql_api.live import News
 from graphql_api.login import login_routes
+from graphql_api.pairing import profile_route
 from graphql_api.start import start_route
 from graphql_api.track import track_route
 from graphql_api.transport import GraphQLView
@@ -127,6 +128,7 @@ def create_app() -> Starlette:
             *login_routes(),
             start_route(),
             track_route(),
+            profile_route(),
             Route("/province/graphql", of_province),
             WebSocketRoute("/province/graphql", of_province),
             Route("/{realm}/graphql", of_tenant),

@@ -3,7 +3,14 @@
 import strawberry
 
 from tenants.evidence import DeviationState
-from tenants.models import LawfulPlaceKind, OfficeKind, Role, TransportMode, TripState
+from tenants.models import (
+    LawfulPlaceKind,
+    OfficeKind,
+    PhoneClient,
+    Role,
+    TransportMode,
+    TripState,
+)
 from workers.case import DayState, DeviationKind, Outcome, Severity, SilenceReason
 
 __all__ = [
@@ -13,6 +20,7 @@ __all__ = [
     "LawfulPlaceKind",
     "OfficeKind",
     "Outcome",
+    "PhoneClient",
     "Role",
     "Severity",
     "SilenceReason",
@@ -31,6 +39,7 @@ for enum, description in (
     (DeviationState, "From finding to decision."),
     (Severity, "How much of the trip a deviation touches; a NOTE leaves the outcome alone."),
     (SilenceReason, "Why a phone was silent, where it says so; PAUSED (*jeda*) no phone may say."),
+    (PhoneClient, "The application that sends a phone's fixes; BROWSER is a page."),
     (DayState, "AWAY: certainly seen outside home; HOME: certainly there; UNKNOWN: neither."),
 ):
     strawberry.enum(enum, description=description)

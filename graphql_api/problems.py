@@ -64,6 +64,11 @@ class TooManyFixes(Problem):
     given: int
 
 
+@strawberry.type(description="As many paired phones as a member may have (*perangkat*).")
+class TooManyDevices(Problem):
+    limit: int
+
+
 @strawberry.type(description="A fix that cannot be one; the whole upload was refused.")
 class InvalidFix(Problem):
     index: int = strawberry.field(description="Which of the upload's fixes, from 0.")

@@ -5,9 +5,11 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 import strawberry
+from strawberry.tools import merge_types
 
 from graphql_api import problems
 from graphql_api.context import Info
+from graphql_api.devices import DeviceMutation, DeviceQuery
 from graphql_api.errors import Schema
 from graphql_api.limits import guards
 from graphql_api.mutations import Mutation
@@ -48,8 +50,8 @@ class Subscription:
 
 
 schema = Schema(
-    Query,
-    Mutation,
+    merge_types("Query", (Query, DeviceQuery)),
+    merge_types("Mutation", (Mutation, DeviceMutation)),
     Subscription,
     config=config(),
     extensions=guards(),

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from tenants import access
 from tenants.access import Viewer
-from tenants.catalogue import encrypt
+from tenants.catalogue import decrypt, encrypt
 from tenants.evidence import Quarantined
 from tenants.models import Device, Member, PhoneClient, Role, Trip, TripState
 from tenants.plans import text_of
@@ -130,3 +130,11 @@ def quarantined(session: Session, viewer: Viewer, device_id: UUID, first: int) -
         Unusable(row.received_at, row.reason, row.said if own else None)
         for row in session.scalars(newest)
     ]
+
+
+def passphrase(session: Session, *, key: bytes) -> str | None:
+    """The passphrase of the device with this hash of a token, None where there is none."""
+    found = session.scalar(
+        select(Device.encryption_key).where(Device.token_hash == key, Device.revoked_at.is_(None))
+    )
+    return decrypt(found) if found else None

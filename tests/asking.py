@@ -12,12 +12,12 @@ from sqlalchemy import text
 from infra.front_end import FrontEnd
 from tenants import catalogue
 
-PROBLEM = """
-    ... on Problem { code message messageEn }
-    ... on NotAllowed { allowed: roles }
-    ... on InvalidInput { field }
-    ... on WrongState { was: currentState }
-"""
+PROBLEMS = {
+    "Problem": "code message messageEn",
+    "NotAllowed": "allowed: roles",
+    "InvalidInput": "field",
+    "WrongState": "was: currentState",
+}
 TRIP = """
     ... on Trip { id state revision startsOn endsOn spdNumber transit startedAt finishedAt
       claimedDays reportedOn
@@ -44,7 +44,19 @@ RECEIPT = """
     ... on TooManyFixes { limit given }
 """
 RECORDED = "... on RecordReceipt { recorded known }"
+DEVICE = "id name client pairedAt revokedAt lastSeenAt member { id name } trip { id }"
+PAIRING = f"""
+    ... on Pairing {{ device {{ {DEVICE} }} link qr url username token passphrase
+      instructions instructionsEn }}
+    ... on TooManyDevices {{ limit }}
+"""
+PAUSE = "... on Pause { id startedAt endsAt reason }"
 STATELESS = {"inviteMember", "addOffice", "recordAttendance", "recordOutsideAssignment"}
+UNMET = {
+    "recordTrack": {"NotAllowed"},
+    "revokeDevice": {"NotAllowed", "InvalidInput", "WrongState"},
+} | {name: {"WrongState"} for name in STATELESS}
+"""The problems that a mutation cannot meet."""
 MUTATIONS = {
     "issueTrip": (
         {"letter": "LetterInput!", "travellerId": "UUID!", "plan": "PlanInput!"}
@@ -73,6 +85,13 @@ MUTATIONS = {
     "ruleOnDeviation": ({"id": "UUID!", "upheld": "Boolean!", "reason": "String!"}, DEVIATION),
     "inviteMember": ({"invitation": "InvitationInput!"}, MEMBER),
     "addOffice": ({"name": "String!", "kind": "OfficeKind!", "parentId": "UUID"}, OFFICE),
+    "pairDevice": (
+        {"client": "PhoneClient!", "name": "String!", "tripId": "UUID", "memberId": "UUID"},
+        PAIRING,
+    ),
+    "revokeDevice": ({"id": "UUID!"}, f"... on Device {{ {DEVICE} }}"),
+    "pauseTracking": ({"tripId": "UUID!", "reason": "String!", "until": "DateTime"}, PAUSE),
+    "resumeTracking": ({"tripId": "UUID!"}, PAUSE),
 }
 
 
@@ -81,11 +100,8 @@ def document(name: str) -> str:
     arguments, shown = MUTATIONS[name]
     declared = ", ".join(f"${each}: {kind}" for each, kind in arguments.items())
     given = ", ".join(f"{each}: ${each}" for each in arguments)
-    problem = PROBLEM
-    if name == "recordTrack":
-        problem = problem.replace("... on NotAllowed { allowed: roles }", "")
-    if name in STATELESS:
-        problem = problem.replace("... on WrongState { was: currentState }", "")
+    met = (problem for problem in PROBLEMS if problem not in UNMET.get(name, ()))
+    problem = " ".join(f"... on {each} {{ {PROBLEMS[each]} }}" for each in met)
     return f"mutation ({declared}) {{ {name}({given}) {{ __typename {shown} {problem} }} }}"
 
 
@@ -124,6 +140,8 @@ TABLES = {
     "silence": "t.trip_id, t.started_at, t.ended_at, t.reason",
     "attendance": "t",
     "outside_assignment": "t",
+    "device": "t",
+    "pause": "t",
     "deviation_reply": "t",
     "deviation_ruling": "t",
     "trip_progress": "t.trip_id, t.arrived, t.chain_head, t.last_fix_at",
