@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tenants import chunks, fixes, tracks, windows
+from tenants import chunks, fixes, pauses, tracks, windows
 from tenants.chunks import Addition, Chain
 from tenants.fixes import Bools, Fixes, Floats
 from tenants.models import TripState
@@ -221,6 +221,7 @@ def _windows(
     chains = {row.trip_id: Chain(bytes(row.chain_head), row.arrived) for row in locked}
     # Read once no change to them is under way: what has ended takes no more fixes.
     rows = session.connection().execute(WINDOWS, {"trips": list(chains)}).all() if chains else ()
+    paused = pauses.paused(session, chains) if chains else {}
     found: dict[UUID, list[_Window]] = defaultdict(list)
     for row in rows:
         start, end = (
@@ -229,10 +230,6 @@ def _windows(
         )
         if row.finished_at is not None:
             end = min(end, row.finished_at)
-        pauses = [
-            (since.timestamp(), np.inf if until is None else until.timestamp())
-            for since, until in zip(row.since, row.until, strict=True)
-        ]
         found[row.traveller_id].append(
             _Window(
                 row.id,
@@ -240,7 +237,7 @@ def _windows(
                 end.timestamp(),
                 row.finished_at is not None,
                 row.state == TripState.ISSUED,
-                pauses,
+                [(since.timestamp(), until.timestamp()) for since, until in paused.get(row.id, ())],
             )
         )
     return found, chains
@@ -252,10 +249,8 @@ LOCK: Final = text(
     " AND starts_on <= :last AND ends_on >= :first) ORDER BY trip_id FOR UPDATE"
 )
 WINDOWS: Final = text(
-    "SELECT id, traveller_id, starts_on, ends_on, finished_at, state,"
-    " ARRAY(SELECT started_at FROM pause WHERE trip_id = trip.id ORDER BY id) AS since,"
-    " ARRAY(SELECT ended_at FROM pause WHERE trip_id = trip.id ORDER BY id) AS until"
-    " FROM trip WHERE id = ANY(CAST(:trips AS uuid[])) AND state <> 'CANCELLED'"
+    "SELECT id, traveller_id, starts_on, ends_on, finished_at, state FROM trip"
+    " WHERE id = ANY(CAST(:trips AS uuid[])) AND state <> 'CANCELLED'"
 )
 
 
