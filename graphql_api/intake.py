@@ -63,14 +63,14 @@ class Intake:
         line = self._lines.setdefault(tenant.slug, _Line())
         if line.weight >= MOST_WAITING:
             raise Busy
-        stored: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
-        line.waiting.append((arrival, stored))
+        told: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        line.waiting.append((arrival, told))
         line.weight += _weight(arrival)
         if line.task is None:
             line.task = asyncio.create_task(self._write(tenant, line))
         try:
             async with asyncio.timeout(PATIENCE):
-                return await stored
+                return await told
         except TimeoutError:
             raise Busy from None
 
@@ -95,10 +95,10 @@ class Intake:
         while line.waiting:
             batch, fixes = [], 0
             while line.waiting and fixes < MOST_TOGETHER:
-                arrival, stored = line.waiting.popleft()
+                arrival, told = line.waiting.popleft()
                 line.weight -= _weight(arrival)
-                if not stored.done():
-                    batch.append((arrival, stored))
+                if not told.done():
+                    batch.append((arrival, told))
                     fixes += _weight(arrival)
             if batch:
                 await self._store(tenant, line, batch)
@@ -108,13 +108,13 @@ class Intake:
         self, tenant: Tenant, line: _Line, batch: Sequence[tuple[Arrival, asyncio.Future[Taken]]]
     ) -> None:
         arrivals = [arrival for arrival, _ in batch]
-        found = await to_thread.run_sync(_stored, tenant, arrivals, limiter=line.writer)
-        for (_, stored), taken in zip(batch, found, strict=True):
-            if not stored.done():
+        found = await to_thread.run_sync(stored, tenant, arrivals, limiter=line.writer)
+        for (_, told), taken in zip(batch, found, strict=True):
+            if not told.done():
                 if taken is None:
-                    stored.set_exception(Busy())
+                    told.set_exception(Busy())
                 else:
-                    stored.set_result(taken)
+                    told.set_result(taken)
         news = {trip_id for taken in found if taken for trip_id in taken.trip_ids}
         if news:
             self._announce(tenant, news)
@@ -124,7 +124,7 @@ def _weight(arrival: Arrival) -> int:
     return 1 + len(arrival.fixes) + len(arrival.unusable)
 
 
-def _stored(tenant: Tenant, arrivals: Sequence[Arrival]) -> list[Taken | None]:
+def stored(tenant: Tenant, arrivals: Sequence[Arrival]) -> list[Taken | None]:
     """What became of each; None where the database does not answer."""
     try:
         with tenant.session(readonly=False) as session:
@@ -137,11 +137,11 @@ def _stored(tenant: Tenant, arrivals: Sequence[Arrival]) -> list[Taken | None]:
         # What went wrong may quote positions.
         log.error("phones' requests cannot be stored: %s", type(reason).__name__)  # noqa: TRY400
     if len(arrivals) > 1:
-        return [taken for arrival in arrivals for taken in _stored(tenant, [arrival])]
+        return [taken for arrival in arrivals for taken in stored(tenant, [arrival])]
     (arrival,) = arrivals
     if not len(arrival.fixes):
         return [None]
     # One that the database refuses must not keep the rest of a phone's queue from coming.
     said = {"fixes": len(arrival.fixes), "time": arrival.fixes.time.tolist()}
     none = arrival.fixes.only(np.zeros(len(arrival.fixes), dtype=np.bool_))
-    return _stored(tenant, [Arrival(arrival.token_hash, none, (Unusable("REFUSED", said),))])
+    return stored(tenant, [Arrival(arrival.token_hash, none, (Unusable("REFUSED", said),))])

@@ -1,32 +1,36 @@
-"""`infra/bench ingest`: uploads of 100 fixes to the public endpoint, against a bare binary COPY."""
+"""`infra/bench ingest`: what phones send, against a bare binary COPY and two plain endpoints."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
+import httpx2
 import numpy as np
 import psycopg
 
-from infra import stories
 from infra.benchmarks.measure import (
     HOME,
     Measured,
     Report,
-    Trips,
     alternate,
     await_judges,
-    request,
+    paced,
     seconds_for,
 )
-from infra.play import RECORD, ZONE, Case
+from infra.benchmarks.phones import Phone, fleet
+from infra.processes import Process, port, step
 from infra.stories import Traveller
 from infra.world import World
 from tenants.server import names_of
 
 UPLOAD: Final = 100
+UPLOADING: Final = (1, 8, 16)
+SINGLE: Final = 64
 DATABASE: Final = "jejak_bench"
 # What a table of positions usually is: a row a fix, found by trip and time. No geometry and no
 # other index, which would only slow the limit down.
@@ -45,52 +49,75 @@ Row = tuple[UUID, datetime, float, float, float, float]
 
 def measure(
     running: World,
-    travellers: Sequence[Traveller],
+    _travellers: Sequence[Traveller],
     *,
     rounds: int = 5,
-    uploads: int = 320,
-    connections: Sequence[int] = (1, 4, 8),
+    uploads: int = 640,
+    singles: int = 6_400,
     judged: bool = False,
 ) -> Report:
-    """Fixes a second, `uploads` a round at each number of connections; bytes a fix on disk.
+    """Fixes a second in uploads of 100, and requests a second of one fix each.
 
-    COPY writes the very same fixes, in commits of the same size. With `judged` the workers run and
-    judge what arrives; each side begins when they have caught up.
+    COPY writes the very same fixes, in commits of the same size. Beside the product's endpoint
+    stand the same with a commit for each request, and one that parses and writes nothing. With
+    `judged` the workers run and judge what arrives; each side begins when they have caught up.
     """
-    with _limit(running) as table:
-        ingest = _Ingest(running, travellers, table, uploads, judged)
-        chunks_before = ingest.chunk_bytes()
+    phones = fleet(HOME, SINGLE)
+    with _limit(running) as table, _peer(running, "each") as each, _peer(running, "bare") as bare:
+        ingest = _Ingest(running, phones, table, judged)
+        before, sent = ingest.chunk_bytes(), ingest.sent
         http = [
             (
                 Measured(
-                    (f"recordTrack, {number} koneksi", f"recordTrack, {number} connections"),
-                    "fix/s",
+                    (f"100 titik, {number} koneksi", f"100 fixes, {number} connections"), "fix/s"
                 ),
-                lambda number=number: ingest.over_http(number),
+                partial(ingest.uploads, number, uploads),
             )
-            for number in connections
+            for number in UPLOADING
         ]
         copy = Measured(("COPY BINARY, 1 koneksi", "COPY BINARY, 1 connection"), "fix/s")
         alternate([*http, (copy, ingest.by_copy)], rounds=rounds)
         row = table.execute(FIX_BYTES).fetchone()
         assert row is not None
-        fixes = ingest.sent
         chunk = Measured(
-            ("track_chunk", "track_chunk"),
+            ("track_chunk, 100 titik", "track_chunk, 100 fixes"),
             "byte/fix",
-            [(ingest.chunk_bytes() - chunks_before) / fixes],
+            [(ingest.chunk_bytes() - before) / (ingest.sent - sent)],
         )
-        bare = Measured(("tabel COPY", "COPY's table"), "byte/fix", [row[0] / fixes])
-    sides = [side for side, _ in http]
-    best = max(side.median for side in sides)
+        rows = Measured(("tabel COPY", "COPY's table"), "byte/fix", [row[0] / ingest.copied])
+        one, alone, plain = (
+            Measured((f"{name_id}, 64 koneksi", f"{name_en}, 64 connections"), "req/s")
+            for name_id, name_en in (
+                ("1 titik", "1 fix"),
+                ("1 titik, commit tiap permintaan", "1 fix, a commit each"),
+                ("1 titik, tidak disimpan", "1 fix, not stored"),
+            )
+        )
+        alternate(
+            [
+                (one, partial(ingest.singles, running.base_url, singles)),
+                (alone, partial(ingest.singles, each, singles // 8)),
+                (plain, partial(ingest.singles, bare, singles)),
+            ],
+            rounds=rounds,
+        )
+        answers = Measured(("p99 jawaban, setengah laju", "p99 of answers, half the rate"), "ms")
+        answers.figures += [ingest.p99(one.median / 2, singles // 2) for _ in range(rounds)]
+    best = max((side for side, _ in http), key=lambda side: side.median)
     return Report(
-        [*sides, copy, chunk, bare],
+        [*(side for side, _ in http), copy, one, alone, plain, answers, chunk, rows],
         {
-            ("Rasio laju, recordTrack : COPY", "Ratio of rates, recordTrack : COPY"): (
-                best / copy.median
+            ("Rasio laju, 100 titik : COPY", "Ratio of rates, 100 fixes : COPY"): (
+                best.median / copy.median
+            ),
+            ("Rasio laju, 1 titik : commit tiap permintaan", "Ratio, 1 fix : a commit each"): (
+                one.median / alone.median
+            ),
+            ("Rasio laju, 1 titik : tidak disimpan", "Ratio, 1 fix : not stored"): (
+                one.median / plain.median
             ),
             ("Rasio ruang, track_chunk : COPY", "Ratio of space, track_chunk : COPY"): (
-                chunk.median / bare.median
+                chunk.median / rows.median
             ),
         },
     )
@@ -110,40 +137,50 @@ def _limit(running: World) -> Iterator[psycopg.Connection]:
             server.execute(f"DROP DATABASE {DATABASE}")
 
 
+@contextmanager
+def _peer(running: World, kind: str) -> Iterator[str]:
+    """A plain endpoint in a process of its own, like the API; its address."""
+    at = port(running.folder, kind)
+    base_url = f"http://127.0.0.1:{at}"
+    command = [sys.executable, "-m", "infra.benchmarks.ingest_peers", kind, str(at)]
+
+    def answers() -> bool:
+        try:
+            return httpx2.get(f"{base_url}/health", trust_env=False).is_success
+        except httpx2.TransportError:
+            return False
+
+    with Process(running.folder, kind, command, ports=[at]) as process:
+        with step(f"Pembanding: {kind}", f"Peer: {kind}"):
+            process.wait_until(answers)
+        yield base_url
+
+
 class _Ingest:
-    """Both sides; what went over HTTP in a round, COPY writes after it."""
+    """All sides; what went over HTTP in uploads, COPY writes after it."""
 
     def __init__(
         self,
         running: World,
-        travellers: Sequence[Traveller],
+        phones: Sequence[Phone],
         table: psycopg.Connection,
-        uploads: int,
         judged: bool,
     ) -> None:
-        self._world = running
-        self._travellers = travellers
-        self._table = table
-        self._uploads = uploads
-        self._judged = judged
-        self._trips = Trips(running)
-        self._random = np.random.default_rng(1)
-        self._tokens: dict[str, str] = {}
+        self._world, self._phones, self._table, self._judged = running, phones, table, judged
         self._uncopied: list[list[Row]] = []
-        self.sent = 0
+        self.sent = self.copied = 0
 
-    def over_http(self, connections: int) -> float:
-        shares = [
-            self._share(traveller, self._uploads // connections)
-            for traveller in self._travellers[:connections]
-        ]
-        if self._judged:
-            await_judges()
-        accepted = b'"accepted":%d}' % UPLOAD
-        seconds = seconds_for(self._world.base_url, shares, proof=accepted)
-        if self._judged:
-            await_judges()
-        return sum(map(len, shares)) * UPLOAD / seconds
+    def uploads(self, connections: int, uploads: int) -> float:
+        shares = []
+        for phone in self._phones[:connections]:
+            parts = [phone.fixes(UPLOAD) for _ in range(uploads // connections)]
+            self._uncopied += [phone.rows(part) for part in parts]
+            shares.append([phone.batch(part) for part in parts])
+        self._await_judges()
+        seconds = seconds_for(self._world.base_url, shares, proof=b"")
+        fixes = sum(map(len, shares)) * UPLOAD
+        self.sent += fixes
+        return fixes / seconds
 
     def by_copy(self) -> float:
         fixes = sum(map(len, self._uncopied))
@@ -157,7 +194,22 @@ class _Ingest:
                 self._table.commit()
         seconds = perf_counter() - began
         self._uncopied.clear()
+        self.copied += fixes
         return fixes / seconds
+
+    def singles(self, base_url: str, requests: int) -> float:
+        self._await_judges()
+        shares = self._singles(requests)
+        return sum(map(len, shares)) / seconds_for(base_url, shares, proof=b"")
+
+    def p99(self, rate: float, requests: int) -> float:
+        """Milliseconds until 99 of 100 requests are answered that arrive at this rate."""
+        waits = paced(self._world.base_url, self._singles(requests), rate)
+        return 1e3 * float(np.percentile(waits, 99))
+
+    def _singles(self, requests: int) -> list[list[bytes]]:
+        each = range(requests // len(self._phones))
+        return [[phone.form(phone.fixes(1)) for _ in each] for phone in self._phones]
 
     def chunk_bytes(self) -> int:
         database = self._world.cluster.dsn(names_of(HOME).database)
@@ -166,42 +218,6 @@ class _Ingest:
             assert row is not None
             return int(row[0])
 
-    def _share(self, traveller: Traveller, uploads: int) -> list[bytes]:
-        """One connection's requests: a whole trip of the traveller."""
-        case = self._trips.issue(traveller)
-        token = self._token(traveller)
-        fixes = self._fixes(case, uploads * UPLOAD)
-        parts = [fixes[start : start + UPLOAD] for start in range(0, len(fixes), UPLOAD)]
-        self._uncopied += [[_row(case.trip_id, fix) for fix in part] for part in parts]
-        self.sent += len(fixes)
-        return [
-            request(
-                "POST",
-                f"/{HOME}/graphql",
-                token,
-                {"query": RECORD, "variables": {"trip": case.trip_id, "fixes": part}},
-            )
-            for part in parts
-        ]
-
-    def _token(self, traveller: Traveller) -> str:
-        if traveller.username not in self._tokens:
-            with self._world.sign_in(HOME, traveller.username) as phone:
-                self._tokens[traveller.username] = phone.token
-        return self._tokens[traveller.username]
-
-    def _fixes(self, case: Case, number: int) -> list[Any]:
-        """So many fixes along the story; accuracy and speed vary, as on a real phone."""
-        story = case.story
-        minutes = (story.home_after - story.journey[0][0]) * 60 / number
-        fixes = stories.fixes(story, case.first_day, ZONE, every_minutes=minutes)[:number]
-        varied = self._random.uniform((3, 0), (30, 25), (number, 2)).round(1).tolist()
-        return [
-            fix | {"accuracy": accuracy, "speed": speed}
-            for fix, (accuracy, speed) in zip(fixes, varied, strict=True)
-        ]
-
-
-def _row(trip_id: str, fix: dict[str, Any]) -> Row:
-    at = datetime.fromisoformat(fix["time"])
-    return (UUID(trip_id), at, fix["lon"], fix["lat"], fix["accuracy"], fix["speed"])
+    def _await_judges(self) -> None:
+        if self._judged:
+            await_judges()

@@ -211,3 +211,28 @@ def seconds_for(base_url: str, shares: Sequence[Sequence[bytes]], *, proof: byte
         for one in sent:
             one.result()
         return time.perf_counter() - began
+
+
+def paced(base_url: str, shares: Sequence[Sequence[bytes]], rate: float) -> list[float]:
+    """Seconds from when each request was due until it is answered, at so many a second in all.
+
+    Each share goes over a connection of its own. One that is answered late makes the next wait,
+    and that counts.
+    """
+    every = len(shares) / rate
+
+    def send(number: int, share: Sequence[bytes]) -> list[float]:
+        waits = []
+        with Wire(base_url) as wire:
+            due = began + every * number / len(shares)
+            for one in share:
+                time.sleep(max(0.0, due - time.perf_counter()))
+                wire.ask(one)
+                waits.append(time.perf_counter() - due)
+                due += every
+        return waits
+
+    began = time.perf_counter() + 0.5
+    with ThreadPoolExecutor(len(shares)) as threads:
+        sent = [threads.submit(send, number, share) for number, share in enumerate(shares)]
+        return [wait for one in sent for wait in one.result()]
