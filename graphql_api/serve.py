@@ -1,6 +1,7 @@
 """Runs the API: `python -m graphql_api.serve --port 8000`."""
 
 import argparse
+import sys
 
 import uvicorn
 
@@ -10,6 +11,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     options = parser.parse_args()
+    sys.setswitchinterval(0.0005)
     uvicorn.run(
         "graphql_api.app:app",
         host=options.host,

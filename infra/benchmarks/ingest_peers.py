@@ -63,6 +63,7 @@ def app(kind: str) -> Starlette:
 
 
 if __name__ == "__main__":
+    sys.setswitchinterval(0.0005)
     uvicorn.run(
         app(sys.argv[1]),
         port=int(sys.argv[2]),
