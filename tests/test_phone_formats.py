@@ -126,7 +126,13 @@ class TestOwnTracks:
 
     def test_a_passphrase_of_32_bytes_is_the_key(self):
         sealed = self.sealed(self.LOCATION, b"k" * 32)
-        assert owntracks.decrypt(sealed["data"], "k" * 32) == orjson.dumps(self.LOCATION)
+        for passphrase in ("k" * 32, "k" * 40):
+            assert owntracks.decrypt(sealed["data"], passphrase) == orjson.dumps(self.LOCATION)
+
+    def test_base64_in_lines(self):
+        data = self.sealed(self.LOCATION)["data"]
+        lines = "\n".join(data[start : start + 76] for start in range(0, len(data), 76))
+        assert owntracks.decrypt(lines, "sungai mahakam") == orjson.dumps(self.LOCATION)
 
     def test_who_it_says_it_is(self):
         headers = {"x-limit-u": "budi", "x-limit-d": "hp1"}

@@ -158,8 +158,6 @@ def flag(value: object) -> bool:
 
 def read_members(members: list[Any], read: Columns, *, now: datetime) -> Upload:
     """The members of a batch; what is wrong with one costs none of the others."""
-    if len(members) > MOST_MEMBERS:
-        return unusable(Reason.TOO_LARGE, {"members": len(members)})
     objects = [member for member in members if type(member) is dict]
     upload = checked(objects, read(objects), now=now)
     if len(objects) == len(members):
