@@ -17,6 +17,7 @@ EARTH_RADIUS_M: Final = 6_371_000
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,12 @@ class Fixes:
     @property
     def flagged(self) -> bool:
         """Whether the phone said of any fix that it is simulated, or how full its battery was."""
-        return bool(self.mock.any()) or not np.isnan(self.battery).all()
+        return bool(self.flags.any())
+
+    @property
+    def flags(self) -> Bools:
+        """Of which fixes the phone said so, bool (n,)."""
+        return self.mock | ~np.isnan(self.battery)
 
 
 def joined(parts: Sequence[Fixes]) -> Fixes:
@@ -93,35 +99,46 @@ def canonical(fixes: Fixes) -> Fixes:
     What is stored in four bytes is rounded to them, so that the digest can be computed again from
     what is stored.
     """
+    return canonical_parts(fixes, np.zeros(len(fixes), dtype=np.intp))[0]
+
+
+def canonical_parts(fixes: Fixes, part: Ints) -> tuple[Fixes, Ints]:
+    """The same of many at once, `part` being the number of each fix's, ascending."""
     fixes = replace(
         fixes,
         accuracy=_single(fixes.accuracy),
         speed=_single(fixes.speed),
         battery=_single(fixes.battery),
     )
-    flagged = fixes.flagged
-    fixes = fixes.only(np.lexsort(_columns(fixes, flagged)[::-1]))
-    rows = table(fixes, flagged)
+    if (np.diff(part) > 0).all():
+        return fixes, part
+    order = np.lexsort((*_columns(fixes)[::-1], part))
+    fixes, part = fixes.only(order), part[order]
+    rows = table(fixes)
     fresh = np.ones(len(fixes), dtype=np.bool_)
-    fresh[1:] = (rows[1:] != rows[:-1]).any(axis=1)
-    return fixes.only(fresh)
+    fresh[1:] = (rows[1:] != rows[:-1]).any(axis=1) | (part[1:] != part[:-1])
+    return fixes.only(fresh), part[fresh]
 
 
 def _single(values: Floats) -> Floats:
     return values.astype(np.float32).astype(np.float64)
 
 
-def _columns(fixes: Fixes, flagged: bool) -> list[NDArray[Any]]:
-    columns = [fixes.time, fixes.lon, fixes.lat, fixes.accuracy, fixes.speed]
-    return [*columns, fixes.mock, fixes.battery] if flagged else columns
+def _columns(fixes: Fixes) -> list[NDArray[Any]]:
+    columns = (fixes.time, fixes.lon, fixes.lat, fixes.accuracy, fixes.speed)
+    return [*columns, fixes.mock, fixes.battery]
 
 
-def table(fixes: Fixes, flagged: bool) -> NDArray[np.uint8]:
+PLAIN_BYTES: Final = 5 * 8
+
+
+def table(fixes: Fixes) -> NDArray[np.uint8]:
     """One row of bytes a fix: little-endian doubles, zero and NaN in one spelling each.
 
-    The flags are in it where a chunk has any: those without keep the digest they always had.
+    The first `PLAIN_BYTES` are without the flags: chunks where no fix has any keep the digest they
+    always had.
     """
-    columns = np.column_stack(_columns(fixes, flagged)).astype("<f8")
+    columns = np.column_stack(_columns(fixes)).astype("<f8")
     columns = np.where(np.isnan(columns), np.nan, columns + 0.0)
     return np.ascontiguousarray(columns, dtype="<f8").view(np.uint8)
 

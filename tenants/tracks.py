@@ -108,8 +108,8 @@ def unknown(session: Session, trip_id: UUID, sent: Fixes) -> Fixes:
     stored = chunks.read(session, [trip_id]).get(trip_id)
     if stored is None:
         return sent
-    seen = {row.tobytes() for row in fixes.table(fixes.canonical(stored.fixes), True)}
-    fresh = [row.tobytes() not in seen for row in fixes.table(sent, True)]
+    seen = {row.tobytes() for row in fixes.table(fixes.canonical(stored.fixes))}
+    fresh = [row.tobytes() not in seen for row in fixes.table(sent)]
     return sent.only(np.array(fresh, dtype=bool))
 
 
