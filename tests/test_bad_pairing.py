@@ -79,8 +79,7 @@ def test_text_that_cannot_be_kept(http, someone, valid, mutation, name, text):
 @pytest.mark.parametrize(
     "name", ["' or '1'='1", "'; drop table device; --", "<img src=x>", "🛶\u202ex"]
 )
-def test_names_are_kept_to_the_letter(http, people, name):
-    someone = people.fresh()
+def test_names_are_kept_to_the_letter(http, someone, name):
     given = {"client": "OWNTRACKS", "name": name, "tripId": None, "memberId": None}
     made = sent(http, someone, "pairDevice", given).json()["data"]["pairDevice"]
     assert made["device"]["name"] == name

@@ -20,13 +20,18 @@ PAUSES = "query ($trip: UUID!) { pauses(tripId: $trip) { startedAt endsAt reason
 DAY = timedelta(hours=24)
 
 
+@pytest.fixture(scope="module")
+def colleague(people):
+    return people.fresh().front_end
+
+
 @pytest.fixture
-def away(people, issue):
-    """Somebody on a trip of today, and the trip."""
-    who = people.fresh()
-    trip = issue(who, plan(starts=-1))["id"]
-    assert ask(who.front_end, "startTrip", id=trip)["state"] == "ACTIVE"
-    return who, trip
+def away(issue, someone, operator):
+    """Somebody on a trip of today, and the trip; called off when the test is over."""
+    trip = issue(someone, plan(starts=-1))["id"]
+    assert ask(someone.front_end, "startTrip", id=trip)["state"] == "ACTIVE"
+    yield someone, trip
+    assert ask(operator, "cancelTrip", id=trip, reason="Sudah diuji")["state"] == "CANCELLED"
 
 
 def pause(who, trip, reason="Urusan keluarga", **given):
@@ -78,9 +83,8 @@ def test_until_a_time_within_a_day(away):
     assert at(ask(who.front_end, "resumeTracking", tripId=trip)["endsAt"]) < until
 
 
-def test_only_on_an_active_trip_of_ones_own(people, issue, away):
+def test_only_on_an_active_trip_of_ones_own(people, issue, away, colleague):
     who, trip = away
-    colleague = people.fresh().front_end
     to_come = issue(who, plan(starts=40))["id"]
     settled(trip)
     with nothing_changes():
@@ -98,14 +102,14 @@ def test_only_on_an_active_trip_of_ones_own(people, issue, away):
             assert (refused["code"], refused["was"]) == ("WRONG_STATE", "ISSUED")
 
 
-def test_who_sees_them(people, away):
+def test_who_sees_them(people, away, colleague):
     who, trip = away
     assert pause(who.front_end, trip)["id"]
     for viewer in (who.front_end, *map(people.as_, ("operator", "inspektur", "admin"))):
         (shown,) = viewer.ask(PAUSES, trip=trip)["pauses"]
         assert shown["reason"] == "Urusan keluarga"
     with pytest.raises(Refused, match="NOT_FOUND"):
-        people.fresh().front_end.ask(PAUSES, trip=trip)
+        colleague.ask(PAUSES, trip=trip)
 
 
 def test_of_two_at_once_one_is_kept(away):
@@ -147,16 +151,15 @@ def test_one_left_open_ends_by_itself_and_makes_room(away):
     assert found == {UUID(trip): [(begun, begun + DAY), (start, start + DAY)]}
 
 
-def test_the_verdict_shows_the_gap_and_why(people, issue):
-    who = people.fresh()
-    trip = issue(who, plan())
+def test_the_verdict_shows_the_gap_and_why(people, issue, someone):
+    trip = issue(someone, plan())
     first = date.fromisoformat(trip["startsOn"])
     midnight = midnight_of(first)
     # She was at one place before and after: without the pause that counts as standing still.
     fixes = [*fixes_at(BALIKPAPAN, first, 5, 10), *fixes_at(BALIKPAPAN, first, 16, 22)]
-    assert record(who.front_end, trip["id"], fixes)["accepted"] == len(fixes)
+    assert record(someone.front_end, trip["id"], fixes)["accepted"] == len(fixes)
     begun, until = midnight + timedelta(hours=10), midnight + timedelta(hours=16)
-    assert "id" in by_domain(who.id, trip["id"], now=begun, until=until)
+    assert "id" in by_domain(someone.id, trip["id"], now=begun, until=until)
     inspector = people.as_("inspektur")
     verdict(inspector, trip["id"])
     shown = inspector.ask(TIMELINE, trip=trip["id"])["trip"]
@@ -174,10 +177,9 @@ def midnight_of(day):
     return datetime.combine(day, datetime.min.time(), UTC) - timedelta(hours=8)
 
 
-def test_a_phone_cannot_say_that_it_was_paused(people, issue):
-    who = people.fresh()
-    trip = issue(who, plan())["id"]
-    first = midnight_of(today() - timedelta(days=5))
+def test_a_phone_cannot_say_that_it_was_paused(issue, someone, phone):
+    trip = issue(someone, plan(starts=-40))["id"]
+    first = midnight_of(today() - timedelta(days=40))
     silence = {
         "startedAt": first.isoformat(),
         "endedAt": (first + timedelta(hours=5)).isoformat(),
@@ -185,5 +187,5 @@ def test_a_phone_cannot_say_that_it_was_paused(people, issue):
     }
     given = {"tripId": trip, "fixes": [], "device": "ponsel", "silences": [silence]}
     with nothing_changes():
-        refused = ask(who.front_end, "recordTrack", **given)
+        refused = ask(phone, "recordTrack", **given)
     assert (refused["code"], refused["field"]) == ("INVALID_INPUT", "silences.0")
