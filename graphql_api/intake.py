@@ -6,22 +6,20 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import numpy as np
 from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.orm import Session
 
-from tenants import intake
+from tenants import devices, intake
 from tenants.intake import Arrival, Taken, Unusable
 from tenants.problems import Unavailable
 from tenants.realm import Tenant
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 
 MOST_TOGETHER: Final = 20_000
 """Fixes in one transaction, and a request more."""
@@ -74,12 +72,12 @@ class Intake:
         except TimeoutError:
             raise Busy from None
 
-    async def read(self, tenant: Tenant, fn: Callable[[Session], T]) -> T:
-        """`fn(session)` in a thread; raises `Busy` when the database does not answer."""
+    async def passphrase(self, tenant: Tenant, key: bytes) -> str | None:
+        """That of the device with this hash of a token; raises `Busy` when it cannot be asked."""
 
-        def call() -> T:
+        def call() -> str | None:
             with tenant.session(readonly=True) as session:
-                return fn(session)
+                return devices.passphrase(session, key=key)
 
         line = self._lines.setdefault(tenant.slug, _Line())
         try:

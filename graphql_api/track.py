@@ -4,7 +4,7 @@ import time
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +31,12 @@ BURST: Final = 2_000
 PER_SECOND: Final = 200
 """Requests of one phone: what it may send at once, and then each second. It stops one that runs
 wild, not one that comes home with a long queue."""
+
+LARGE: Final = 256 * 1024
+"""Bytes from which reading takes so long that others would notice."""
+
+MOST_SET_APART: Final = 100
+"""Parts of one request that are kept though they are of no use."""
 
 REMEMBERED: Final = 10_000
 FRESH_SECONDS: Final = 1.0
@@ -92,15 +98,14 @@ class Track:
         if not self._rates.allow(key):
             return _said(found.client, Outcome.TRY_AGAIN)
         intake: Intake = scope["state"]["intake"]
-        now = datetime.now(UTC)
         try:
-            if found.client is PhoneClient.OWNTRACKS and b'"encrypted"' in body:
-                passphrase = await intake.read(tenant, partial(devices.passphrase, key=key))
-                upload = owntracks.read(body, query, now=now, passphrase=passphrase)
-            else:
-                upload = found.read(body, query, now=now)
+            upload = await _read(found, body, query, partial(intake.passphrase, tenant, key))
+            if any(part.reason == Reason.TOO_LARGE for part in upload.unusable):
+                return _said(found.client, Outcome.TOO_LARGE)
+            # What is rightly no fix is nobody's fault.
             unusable = [part for part in upload.unusable if part.reason != Reason.NO_FIX]
-            taken = await intake.take(tenant, Arrival(key, upload.fixes, unusable))
+            arrival = Arrival(key, upload.fixes, unusable[:MOST_SET_APART])
+            taken = await intake.take(tenant, arrival)
         except Busy:
             return _said(found.client, Outcome.TRY_AGAIN)
         if taken.device_id is None:
@@ -114,6 +119,20 @@ class Track:
             tenant = await to_thread.run_sync(catalogue.tenant, slug)
             self._tenants[slug] = tenant, time.monotonic() + FRESH_SECONDS
         return tenant
+
+
+async def _read(
+    found: _Format,
+    body: bytes,
+    query: Mapping[str, str],
+    passphrase: Callable[[], Awaitable[str | None]],
+) -> Upload:
+    now = datetime.now(UTC)
+    if found.client is PhoneClient.OWNTRACKS and b'"encrypted"' in body:
+        return owntracks.read(body, query, now=now, passphrase=await passphrase())
+    if len(body) > LARGE:
+        return await to_thread.run_sync(partial(found.read, body, query, now=now))
+    return found.read(body, query, now=now)
 
 
 def _said(client: PhoneClient, outcome: Outcome, *, ask: bool = False) -> Response:

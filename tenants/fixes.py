@@ -1,6 +1,6 @@
 """Fixes: where a phone was when, as it says itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -46,6 +46,14 @@ class Fixes:
             return self
         return Fixes(*(getattr(self, name)[which] for name in self.__slots__))
 
+    def parts(self) -> Iterator["Fixes"]:
+        """The fixes in uploads no longer than one may be."""
+        if len(self) <= MOST_FIXES:
+            yield from (self,) if len(self) else ()
+            return
+        for start in range(0, len(self), MOST_FIXES):
+            yield self.only(np.arange(start, min(start + MOST_FIXES, len(self))))
+
     @property
     def flagged(self) -> bool:
         """Whether the phone said of any fix that it is simulated, or how full its battery was."""
@@ -55,6 +63,9 @@ class Fixes:
     def flags(self) -> Bools:
         """Of which fixes the phone said so, bool (n,)."""
         return self.mock | ~np.isnan(self.battery)
+
+
+NOTHING: Final = Fixes(*(np.zeros(0, dtype=kind) for kind in (*["f8"] * 5, "?", "f8")))
 
 
 def joined(parts: Sequence[Fixes]) -> Fixes:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from tenants import chunks, fixes, pauses, tracks, windows
 from tenants.chunks import Addition, Chain
-from tenants.fixes import Bools, Fixes, Floats
+from tenants.fixes import NOTHING, Fixes
 from tenants.models import TripState
 
 OUTSIDE: Final = "OUTSIDE_ASSIGNMENT"
@@ -94,14 +94,23 @@ class _Window:
     issued: bool
     pauses: Sequence[tuple[float, float]]
 
-    def holds(self, time: Floats) -> Bools:
-        return (time >= self.start) & (time <= self.end)
-
-    def paused(self, time: Floats) -> Bools:
-        found = np.zeros(len(time), dtype=np.bool_)
+    def divide(self, sent: Fixes) -> tuple[Fixes, int, Fixes]:
+        """The fixes to keep, how many fall into a pause, and those that are not of this trip."""
+        if not len(sent):
+            return sent, 0, sent
+        time = sent.time
+        if not self.pauses and self.start <= time.min() and time.max() <= self.end:
+            return sent, 0, NOTHING
+        inside = (time >= self.start) & (time <= self.end)
+        paused = np.zeros(len(time), dtype=np.bool_)
         for start, end in self.pauses:
-            found |= (time >= start) & (time < end)
-        return found
+            paused |= inside & (time >= start) & (time < end)
+        return sent.only(inside & ~paused), int(paused.sum()), sent.only(~inside)
+
+    def tracks(self, at: float) -> bool:
+        """Whether the traveller is tracked at a time."""
+        paused = any(start <= at < end for start, end in self.pauses)
+        return self.start <= at <= self.end and not paused
 
 
 def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datetime) -> list[Taken]:
@@ -132,17 +141,16 @@ def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datet
         apart += [(device.id, _shown(each, mine, now)) for each in arrival.unusable]
         rest = arrival.fixes
         for window in mine:
-            if len(rest):
-                inside = window.holds(rest.time)
-                paused = inside & window.paused(rest.time)
-                kept, rest = rest.only(inside & ~paused), rest.only(~inside)
-                if paused.any():
-                    one.not_kept += int(paused.sum())
-                    left_out.add((device.id, PAUSED))
-                if len(kept) and window.finished:
-                    kept = tracks.unknown(session, window.trip_id, fixes.canonical(kept))
-                if len(kept):
-                    parts.append((one, window, Addition(window.trip_id, str(device.id), kept)))
+            kept, paused, rest = window.divide(rest)
+            if paused:
+                one.not_kept += paused
+                left_out.add((device.id, PAUSED))
+            if len(kept) and window.finished:
+                kept = tracks.unknown(session, window.trip_id, fixes.canonical(kept))
+            parts += [
+                (one, window, Addition(window.trip_id, str(device.id), part))
+                for part in kept.parts()
+            ]
         if len(rest):
             one.not_kept += len(rest)
             left_out.add((device.id, OUTSIDE))
@@ -162,9 +170,8 @@ def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datet
 
 def _shown(part: Unusable, windows: Sequence[_Window], now: datetime) -> Unusable:
     """As it may be kept: where nobody is tracked, without a position."""
-    at = np.array([now.timestamp() if part.time is None else part.time])
-    tracked = any(window.holds(at)[0] and not window.paused(at)[0] for window in windows)
-    return part if tracked else part.without_position()
+    at = now.timestamp() if part.time is None else part.time
+    return part if any(window.tracks(at) for window in windows) else part.without_position()
 
 
 def _devices(session: Session, arrivals: Sequence[Arrival], now: datetime) -> dict[bytes, _Device]:

@@ -65,7 +65,7 @@ def batch(form, members):
 
 def sound(upload):
     """The upload, whose fixes can be recorded and whose rest can be kept."""
-    for part in upload.parts:
+    for part in list(upload.fixes.parts()):
         check(part, now=NOW)
     for each in upload.unusable:
         assert isinstance(each.reason, Reason)
@@ -180,7 +180,8 @@ class TestBatches:
         upload = batch(form, [one({})] * (MOST_MEMBERS + 1))
         assert len(upload.fixes) == 0
         assert [each.reason for each in upload.unusable] == [Reason.TOO_LARGE]
-        assert len(batch(form, [one({})] * MOST_MEMBERS).parts) == MOST_MEMBERS / 1000
+        parts = list(batch(form, [one({})] * MOST_MEMBERS).fixes.parts())
+        assert len(parts) == MOST_MEMBERS / 1000
 
     def test_a_list_within_does_not_get_round_that(self):
         members = [{"location": [{}] * (MOST_MEMBERS + 1)}]

@@ -370,7 +370,7 @@ class TestGPX:
         count = 2_500
         times = np.arange(SECONDS - count, SECONDS)
         upload = self.read(*[self.POINT.format(int(time)) for time in times])
-        assert [len(part) for part in upload.parts] == [1000, 1000, 500]
-        assert np.array_equal(np.concatenate([part.time for part in upload.parts]), times)
-        for part in upload.parts:
+        assert [len(part) for part in upload.fixes.parts()] == [1000, 1000, 500]
+        assert np.array_equal(np.concatenate([part.time for part in upload.fixes.parts()]), times)
+        for part in upload.fixes.parts():
             check(part, now=NOW)

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from tenants.fixes import CLOCK_AHEAD, EARLIEST, EARTH_RADIUS_M, MOST_FIXES, Fixes, Floats
+from tenants.fixes import CLOCK_AHEAD, EARLIEST, EARTH_RADIUS_M, Fixes, Floats
 from tenants.gathering import seconds
 from tenants.intake import Unusable
 
@@ -49,20 +49,11 @@ class Reason(StrEnum):
 class Upload:
     """What a request holds: every part is a fix or unusable.
 
-    The fixes pass `tenants.tracks.check`, in `parts` if they are many.
+    Each of `fixes.parts()` passes `tenants.fixes.check`.
     """
 
     fixes: Fixes
     unusable: tuple[Unusable, ...] = ()
-
-    @property
-    def parts(self) -> list[Fixes]:
-        """The fixes in uploads no longer than one may be."""
-        count = len(self.fixes)
-        return [
-            self.fixes.only(np.arange(start, min(start + MOST_FIXES, count)))
-            for start in range(0, count, MOST_FIXES)
-        ]
 
     def __add__(self, other: "Upload") -> "Upload":
         if not len(other.fixes):
