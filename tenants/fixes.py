@@ -121,7 +121,7 @@ def canonical_parts(fixes: Fixes, part: Ints) -> tuple[Fixes, Ints]:
         speed=_single(fixes.speed),
         battery=_single(fixes.battery),
     )
-    if (np.diff(part) > 0).all():
+    if ((np.diff(part) > 0) | (np.diff(fixes.time) > 0)).all():
         return fixes, part
     order = np.lexsort((*_columns(fixes)[::-1], part))
     fixes, part = fixes.only(order), part[order]
