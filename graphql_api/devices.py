@@ -82,6 +82,9 @@ PairDeviceResult = Annotated[
     strawberry.union("PairDeviceResult"),
 ]
 RevokeDeviceResult = Annotated[Device | NotFound, strawberry.union("RevokeDeviceResult")]
+RequestPositionResult = Annotated[
+    Device | NotFound | InvalidInput | WrongState, strawberry.union("RequestPositionResult")
+]
 PauseResult = Annotated[
     Pause | NotFound | NotAllowed | InvalidInput | WrongState, strawberry.union("PauseResult")
 ]
@@ -155,6 +158,20 @@ class DeviceMutation:
     async def revoke_device(self, info: Info, key: Id) -> models.Device:
         return await info.context.write(
             devices.revoke, info.context.signed_in, key, datetime.now(UTC)
+        )
+
+    @strawberry.mutation(
+        graphql_type=RequestPositionResult,
+        description="Ask a phone (OwnTracks) where it is (*meminta posisi*); not while paused, and"
+        " only while its owner's assignment lasts.",
+    )
+    async def request_position(self, info: Info, device_id: UUID) -> models.Device:
+        return await info.context.write(
+            devices.request_position,
+            info.context.signed_in,
+            device_id,
+            zone=info.context.realm.zone,
+            now=datetime.now(UTC),
         )
 
     @strawberry.mutation(

@@ -17,6 +17,7 @@ from tenants.problems import NotAllowed, NotFound
 
 WHOLE_REGENCY = frozenset({Role.INSPECTOR, Role.TENANT_ADMIN})
 OWN_OFFICE = frozenset({Role.OPERATOR, Role.HEAD_OF_OFFICE, Role.TREASURER})
+TRACKS = frozenset({Role.INSPECTOR, Role.HEAD_OF_OFFICE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,16 @@ def members(viewer: Viewer) -> ColumnElement[bool]:
         return true()
     own_office: ColumnElement[bool] = false()
     if viewer.roles & OWN_OFFICE and viewer.office_id is not None:
-        root = select(Office.id).where(Office.id == viewer.office_id).cte(recursive=True)
-        child = aliased(Office)
-        offices = root.union(select(child.id).where(child.parent_id == root.c.id))
-        own_office = Member.office_id.in_(select(offices.c.id))
+        own_office = within(viewer.office_id)
     return or_(Member.id == viewer.member_id, own_office)
+
+
+def within(office_id: UUID) -> ColumnElement[bool]:
+    """Condition on `Member`: those of an office and of the offices below it."""
+    root = select(Office.id).where(Office.id == office_id).cte(recursive=True)
+    child = aliased(Office)
+    offices = root.union(select(child.id).where(child.parent_id == root.c.id))
+    return Member.office_id.in_(select(offices.c.id))
 
 
 def trips(viewer: Viewer) -> Select[Trip]:
@@ -120,6 +126,23 @@ def sees_track(viewer: Viewer, traveller_id: UUID) -> bool:
     Those who issue and pay trips need the verdict; only the traveller, her head of office and the
     inspectorate need the track behind it (UU 27/2022: no more than the purpose asks).
     """
-    return traveller_id == viewer.member_id or bool(
-        viewer.roles & {Role.INSPECTOR, Role.HEAD_OF_OFFICE}
+    return traveller_id == viewer.member_id or bool(viewer.roles & TRACKS)
+
+
+def tracked(viewer: Viewer) -> ColumnElement[bool]:
+    """Condition on `Member`: those whose positions the viewer may see, as `sees_track` has it."""
+    return members(viewer) if viewer.roles & TRACKS else Member.id == viewer.member_id
+
+
+def tracking_device(session: Session, viewer: Viewer, device_id: UUID) -> Device:
+    """One phone of a member whose positions the viewer may see, locked; raises `NotFound`."""
+    found = session.scalar(
+        select(Device)
+        .join(Device.member)
+        .options(contains_eager(Device.member))
+        .where(Device.id == device_id, tracked(viewer))
+        .with_for_update(of=Device)
     )
+    if found is None:
+        raise NotFound("Perangkat")
+    return found

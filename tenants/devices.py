@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tenants import access
+from tenants import access, pauses, windows
 from tenants.access import Viewer
 from tenants.catalogue import decrypt, encrypt
 from tenants.evidence import Quarantined
@@ -19,6 +19,8 @@ from tenants.models import Device, Member, PhoneClient, Role, Trip, TripState
 from tenants.plans import text_of
 from tenants.problems import InvalidInput, TooManyDevices, WrongState
 
+NOT_TRACKED: Final = "NOT_TRACKED"
+PAUSED: Final = "PAUSED"
 MOST_DEVICES: Final = 10
 MOST_SHOWN: Final = 100
 LONGEST_NAME: Final = 100
@@ -106,6 +108,34 @@ def revoke(session: Session, viewer: Viewer, device_id: UUID, now: datetime) -> 
     if device.revoked_at is None:
         device.revoked_at = now
         session.flush()
+    return device
+
+
+def request_position(
+    session: Session, viewer: Viewer, device_id: UUID, *, zone: str, now: datetime
+) -> Device:
+    """Ask a phone for a fix, with the next answer to it: of those the viewer may see the track of.
+
+    Raises `WrongState` when its owner is on no assignment now or has paused tracking: nobody looks
+    for her then. Only OwnTracks can be asked.
+    """
+    device = access.tracking_device(session, viewer, device_id)
+    if device.revoked_at is not None:
+        raise InvalidInput("deviceId", "sudah dicabut", "is revoked")
+    if device.client is not PhoneClient.OWNTRACKS:
+        raise InvalidInput("deviceId", "tidak dapat ditanya", "cannot be asked")
+    trips = select(pauses.lasting(now)).where(
+        Trip.traveller_id == device.member_id,
+        Trip.state.in_((TripState.ISSUED, TripState.ACTIVE)),
+        windows.lasting(zone, now),
+    )
+    if device.trip_id is not None:
+        trips = trips.where(Trip.id == device.trip_id)
+    paused = session.scalars(trips).all()
+    if all(paused):
+        raise WrongState(PAUSED if paused else NOT_TRACKED)
+    device.asked_at = now
+    session.flush()
     return device
 
 

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Exists, func, select
 from sqlalchemy.orm import Session
 
 from tenants import access, trips
 from tenants.access import Viewer
 from tenants.evidence import Pause
-from tenants.models import Role, TripState
+from tenants.models import Role, Trip, TripState
 from tenants.plans import text_of
 from tenants.problems import InvalidInput, NotAllowed, WrongState
 
@@ -23,6 +23,16 @@ ENDS_AT: Final = func.coalesce(Pause.ended_at, Pause.started_at + LONGEST_PAUSE)
 def ends_at(pause: Pause) -> datetime:
     """When a pause ends, as `ENDS_AT` has it."""
     return pause.ended_at or pause.started_at + LONGEST_PAUSE
+
+
+def lasting(now: datetime) -> Exists:
+    """Condition on `Trip`: whether it is paused at `now`."""
+    return (
+        select(Pause.id)
+        .where(Pause.trip_id == Trip.id, Pause.started_at <= now, now < ENDS_AT)
+        .correlate(Trip)
+        .exists()
+    )
 
 
 def pause(

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import ColumnElement, and_, or_
+
 from tenants.models import Trip
 
 
@@ -22,3 +24,13 @@ def end(trip: Trip, zone: str) -> datetime:
     """When tracking ends: with the last day, or earlier when the traveller said she is back."""
     until = midnight(trip.ends_on + timedelta(days=1), zone)
     return min(until, trip.finished_at) if trip.finished_at else until
+
+
+def lasting(zone: str, now: datetime) -> ColumnElement[bool]:
+    """Condition on `Trip`: whether `now` is from its `start` to before its `end`."""
+    today = now.astimezone(ZoneInfo(zone)).date()
+    return and_(
+        Trip.starts_on <= today,
+        Trip.ends_on >= today,
+        or_(Trip.finished_at.is_(None), Trip.finished_at > now),
+    )

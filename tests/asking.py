@@ -55,6 +55,7 @@ STATELESS = {"inviteMember", "addOffice", "recordAttendance", "recordOutsideAssi
 UNMET = {
     "recordTrack": {"NotAllowed"},
     "revokeDevice": {"NotAllowed", "InvalidInput", "WrongState"},
+    "requestPosition": {"NotAllowed"},
 } | {name: {"WrongState"} for name in STATELESS}
 """The problems that a mutation cannot meet."""
 MUTATIONS = {
@@ -90,6 +91,7 @@ MUTATIONS = {
         PAIRING,
     ),
     "revokeDevice": ({"id": "UUID!"}, f"... on Device {{ {DEVICE} }}"),
+    "requestPosition": ({"deviceId": "UUID!"}, f"... on Device {{ {DEVICE} }}"),
     "pauseTracking": ({"tripId": "UUID!", "reason": "String!", "until": "DateTime"}, PAUSE),
     "resumeTracking": ({"tripId": "UUID!"}, PAUSE),
 }
