@@ -40,10 +40,10 @@ class Connection(Generic[T]):
         return [edge.node for edge in self.edges]
 
 
-def first_of(first: int) -> int:
-    """`first` as asked, from 1 to 100; raises `InvalidInput`."""
-    if not 1 <= first <= MOST:
-        raise InvalidInput("first", f"harus 1-{MOST}", f"must be 1 to {MOST}")
+def first_of(first: int, most: int = MOST) -> int:
+    """`first` as asked, from 1 to `most`; raises `InvalidInput`."""
+    if not 1 <= first <= most:
+        raise InvalidInput("first", f"harus 1-{most}", f"must be 1 to {most}")
     return first
 
 

@@ -7,6 +7,7 @@ once, and the weighing comes before the other rules of validation, some of which
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -31,6 +32,9 @@ from graphql import (
 )
 
 PAGE_ARGUMENTS = ("first", "last", "limit")
+TOGETHER = {"LivePosition": 10}
+"""Items of these types count as one each so many: all of a list comes from one statement."""
+
 NESTING = 50
 """Selection sets in one another, fragments included; more would only exhaust the stack."""
 
@@ -191,7 +195,7 @@ class Scales:
         else:  # a connection: its page is the length of the lists in it
             cost = 1 + inner.cost + size * inner.each
         if listed and size is not None:
-            cost *= size
+            cost = ceil(cost * size / TOGETHER.get(kind.name if kind else "", 1))
         per_item = listed and size is None
         return inner._replace(
             cost=0 if per_item else cost,

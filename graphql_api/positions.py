@@ -1,0 +1,60 @@
+"""Live positions in the schema: where travellers are."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from graphql_api import pages
+from graphql_api.context import Info
+from graphql_api.types import Member, Trip
+from tenants import models, positions
+from tenants.positions import Position
+
+Most = Annotated[int, strawberry.argument(description=f"1 to {positions.MOST:,}.")]
+OfficeId = Annotated[
+    UUID | None, strawberry.argument(description="Of this office and those below it only.")
+]
+
+
+@strawberry.type(
+    description="Where a traveller is (*posisi*): the newest fix of her active trip."
+    " None is shown after the end of the assignment, nor while tracking is paused."
+)
+class LivePosition:
+    trip: models.Trip = strawberry.field(graphql_type=Trip)
+    lon: float
+    lat: float
+    accuracy: float | None = strawberry.field(description="In metres.")
+    at: datetime
+    device_id: UUID | None = strawberry.field(
+        description="Her phone that requestPosition can ask (*perangkat*), if any."
+    )
+
+    @strawberry.field(graphql_type=Member)
+    def traveller(row: strawberry.Parent[Position]) -> models.Member:
+        return row.trip.traveller
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, Position)
+
+
+@strawberry.type
+class PositionQuery:
+    @strawberry.field(
+        graphql_type=list[LivePosition],
+        description="Where travellers whose tracks you may see are now (*posisi*), newest first.",
+    )
+    async def live_positions(
+        self, info: Info, office_id: OfficeId = None, first: Most = positions.MOST
+    ) -> list[Position]:
+        return await info.context.read(
+            positions.live,
+            info.context.signed_in,
+            office_id=office_id,
+            first=pages.first_of(first, positions.MOST),
+            zone=info.context.realm.zone,
+            now=datetime.now(UTC),
+        )
