@@ -11,6 +11,7 @@ from uuid import UUID
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from graphql_api.watching import Hub
 from workers.news import deviation_channel, position_channel
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ Inbox = asyncio.Queue[UUID | None]
 class News:
     """One connection to Redis for all subscribers; a subscriber hears of one tenant only.
 
+    `positions` reads what moved for those who watch it.
+
     A subscriber that does not keep up is let go of when `BACKLOG` items wait for it, so that memory
     stays bounded; it may subscribe again and read what it missed.
     """
@@ -30,6 +33,7 @@ class News:
     def __init__(self, redis_url: str) -> None:
         self._redis = redis.asyncio.Redis.from_url(redis_url)
         self._inboxes: dict[str, set[Inbox]] = defaultdict(set)
+        self.positions = Hub()
 
     @asynccontextmanager
     async def listening(self, slug: str) -> AsyncIterator[Inbox]:
@@ -54,15 +58,20 @@ class News:
         while True:
             try:
                 async with self._redis.pubsub() as pubsub:
-                    await pubsub.psubscribe(deviation_channel("*"))
+                    await pubsub.psubscribe(deviation_channel("*"), position_channel("*"))
                     async for message in pubsub.listen():
                         if message["type"] == "pmessage":
-                            self._hand_out(
-                                message["channel"].decode(), UUID(message["data"].decode())
-                            )
+                            self._received(message["channel"].decode(), message["data"].decode())
             except RedisError:
                 log.warning("no live news: Redis does not answer")
                 await asyncio.sleep(1)
+
+    def _received(self, channel: str, data: str) -> None:
+        slug = channel.split(":")[1]
+        if channel == position_channel(slug):
+            self.positions.moved(slug, [UUID(each) for each in data.split()])
+        else:
+            self._hand_out(channel, UUID(data))
 
     def _hand_out(self, channel: str, deviation_id: UUID) -> None:
         for inbox in tuple(self._inboxes.get(channel, ())):
@@ -74,4 +83,5 @@ class News:
                 inbox.put_nowait(None)
 
     async def close(self) -> None:
+        await self.positions.close()
         await self._redis.aclose()

@@ -234,6 +234,8 @@ class Mutation:
             now=datetime.now(UTC),
             explained=[silence.value() for silence in silences or ()],
         )
+        if receipt.accepted:
+            await info.context.news.moved(info.context.realm.slug, [trip_id])
         if receipt.accepted or receipt.silences:
             await info.context.enqueue(trip_id)
         return receipt

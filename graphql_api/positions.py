@@ -1,7 +1,9 @@
-"""Live positions in the schema: where travellers are."""
+"""Live positions in the schema: where travellers are, once and as they move."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import strawberry
@@ -9,8 +11,11 @@ import strawberry
 from graphql_api import pages
 from graphql_api.context import Info
 from graphql_api.types import Member, Trip
+from graphql_api.watching import TooSlow
 from tenants import models, positions
 from tenants.positions import Position
+
+RECHECK_SECONDS: Final = 30.0
 
 Most = Annotated[int, strawberry.argument(description=f"1 to {positions.MOST:,}.")]
 OfficeId = Annotated[
@@ -58,3 +63,38 @@ class PositionQuery:
             zone=info.context.realm.zone,
             now=datetime.now(UTC),
         )
+
+
+@strawberry.type
+class PositionSubscription:
+    @strawberry.subscription(
+        graphql_type=AsyncGenerator[LivePosition, None],
+        description="Positions (*posisi*) as travellers move whose tracks you may see, on all"
+        " trips or one: first where they are now. A slow reader gets the newest only; one that"
+        " is far behind is let go of. Ends with the sign-in.",
+    )
+    async def positions(
+        self, info: Info, trip_id: UUID | None = None, office_id: OfficeId = None
+    ) -> AsyncGenerator[Position, None]:
+        context = info.context
+        clock = asyncio.get_running_loop().time
+        viewer = context.signed_in
+        async with context.news.positions.watching(context.realm, trip_id) as watch:
+            while True:
+                watch.renew(
+                    await context.read(
+                        positions.watched,
+                        viewer,
+                        trip_id=trip_id,
+                        office_id=office_id,
+                        zone=context.realm.zone,
+                        now=datetime.now(UTC),
+                    )
+                )
+                until = clock() + RECHECK_SECONDS
+                try:
+                    while clock() < until and (position := await watch.next(until)):
+                        yield position
+                except TooSlow:
+                    return
+                viewer = await context.still_signed_in()

@@ -13,7 +13,7 @@ from graphql_api.devices import DeviceMutation, DeviceQuery
 from graphql_api.errors import Schema
 from graphql_api.limits import guards
 from graphql_api.mutations import Mutation
-from graphql_api.positions import PositionQuery
+from graphql_api.positions import PositionQuery, PositionSubscription
 from graphql_api.queries import DeviationConditions, Query
 from graphql_api.scalars import config
 from graphql_api.types import Deviation
@@ -53,7 +53,7 @@ class Subscription:
 schema = Schema(
     merge_types("Query", (Query, DeviceQuery, PositionQuery)),
     merge_types("Mutation", (Mutation, DeviceMutation)),
-    Subscription,
+    merge_types("Subscription", (Subscription, PositionSubscription)),
     config=config(),
     extensions=guards(),
     exception_handlers=list(problems.handlers()),

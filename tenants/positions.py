@@ -1,5 +1,6 @@
 """Live positions (*posisi*): where travellers are now, for those who may see their tracks."""
 
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tenants import access, pauses, trips, windows
 from tenants.access import Viewer
-from tenants.models import Device, PhoneClient, Trip, TripProgress, TripState
+from tenants.models import Device, Member, PhoneClient, Trip, TripProgress, TripState
 
 MOST: Final = 2_000
 
@@ -28,6 +29,14 @@ class Position:
     accuracy: float | None
     at: datetime
     device_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Whom a viewer may watch now (None: everybody in the regency), and where they are."""
+
+    travellers: Set[UUID] | None
+    present: list[Position]
 
 
 def live(
@@ -51,6 +60,35 @@ def live(
         query = query.where(access.within(office_id))
     newest = query.order_by(TripProgress.last_fix_at.desc(), Trip.id).limit(first)
     return _positions(session, newest)
+
+
+def of_trips(
+    session: Session, trip_ids: Collection[UUID], *, zone: str, now: datetime
+) -> list[Position]:
+    """The positions of those of these trips that are to be shown now; access is the caller's."""
+    return _positions(session, _shown(zone, now).where(Trip.id.in_(trip_ids)))
+
+
+def watched(
+    session: Session,
+    viewer: Viewer,
+    *,
+    trip_id: UUID | None = None,
+    office_id: UUID | None = None,
+    zone: str,
+    now: datetime,
+) -> Sight:
+    """Whom the viewer may watch, of a trip or an office if one is named, and where they are."""
+    travellers = None
+    if trip_id or office_id or not viewer.roles & access.TRACKS & access.WHOLE_REGENCY:
+        seen = select(Member.id).where(access.tracked(viewer))
+        if trip_id is not None:
+            seen = seen.where(Member.id.in_(select(Trip.traveller_id).where(Trip.id == trip_id)))
+        if office_id is not None:
+            seen = seen.where(access.within(office_id))
+        travellers = frozenset(session.scalars(seen))
+    present = live(session, viewer, trip_id=trip_id, office_id=office_id, zone=zone, now=now)
+    return Sight(travellers, present)
 
 
 def _shown(zone: str, now: datetime) -> Select[Any]:
