@@ -289,6 +289,37 @@ def _track(chunks: Sequence[Any]) -> Track:
     return Track(fixes, chunk, tuple(bytes(row.digest) for row in chunks), chunks[-1].arrival)
 
 
+def broken(session: Session, trip_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these trips whose chain of digests does not follow from what is stored of them."""
+    rows = session.connection().execute(CHAINS, {"ids": list(trip_ids)}).all()
+    chains = groupby(rows, lambda row: row.trip_id)
+    return {trip_id for trip_id, links in chains if not _follows(list(links))}
+
+
+CHAINS: Final = text(
+    "SELECT progress.trip_id, chain_head, arrived, arrival, digest, link, device, mock,"
+    " ST_AsEWKB(path, 'NDR') AS path, array_send(accuracy) AS accuracy,"
+    " array_send(speed) AS speed, array_send(battery) AS battery"
+    " FROM trip_progress progress LEFT JOIN track_chunk USING (trip_id)"
+    " WHERE progress.trip_id = ANY(:ids) ORDER BY progress.trip_id, arrival"
+)
+
+
+def _follows(links: Sequence[Any]) -> bool:
+    """Whether each link is what its chunk and the link before come to, up to the trip's head."""
+    link, arrival = b"", 0
+    for row in links:
+        if row.arrival is None:  # nothing was ever sent
+            break
+        fixes = _track([row]).fixes
+        digest = _chunk(Addition(row.trip_id, row.device, fixes)).digest
+        link = hashlib.sha256(link + digest).digest()
+        if (bytes(row.digest), bytes(row.link)) != (digest, link) or row.arrival <= arrival:
+            return False
+        arrival = row.arrival
+    return bytes(links[0].chain_head) == link and links[0].arrived >= arrival
+
+
 def _points(ewkb: bytes) -> bytes:
     """The points (lon, lat, seconds) of a path as PostGIS gives it out."""
     return ewkb[9 if ewkb[1] == WKB_POINT else 13 :]
