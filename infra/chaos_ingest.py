@@ -5,7 +5,9 @@ chain of digests whole. A kill leaves what the kernel holds: this is no test of 
 """
 
 import argparse
+import os
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -13,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,7 +41,9 @@ from tenants import catalogue, chunks, tracks
 from tenants.access import viewer_of
 from tenants.models import Member, Trip
 
-KINDS: Final = ("api", "postgres", "redis")
+KINDS: Final = ("api", "postgres", "postgres-child", "redis")
+"""Of PostgreSQL all of its processes at once, or one of them, for which it ends all others."""
+
 TRAVELLERS: Final = tuple(
     Traveller(HOME, f"pengirim{number}", f"Pengirim {number}", None) for number in range(4)
 )
@@ -189,6 +193,7 @@ class _Crashes:
             "postgres": (running.cluster.process, running.cluster),
             "redis": (running.redis.process, running.redis),
         }
+        self._postgres = running.cluster.process
         self._phones = phones
         self._found = found
         self._random = random.Random(found.seed)  # noqa: S311
@@ -196,11 +201,15 @@ class _Crashes:
     def kill(self, kind: str) -> None:
         """Kill one at a random point; return when each phone has been acknowledged again."""
         time.sleep(self._random.uniform(0, 1))
-        process, server = self._servers[kind]
-        process.kill()
         killed = time.monotonic()
-        time.sleep(RESTART_SECONDS)
-        server.start()
+        if kind == "postgres-child":
+            with suppress(ProcessLookupError):  # a connection that is closed just now
+                os.kill(self._random.choice(self._postgres.children), signal.SIGKILL)
+        else:
+            process, server = self._servers[kind]
+            process.kill()
+            time.sleep(RESTART_SECONDS)
+            server.start()
         if not happens(lambda: self._served_since(killed), seconds=PATIENCE):
             raise SetupProblem(f"{kind}: tidak pulih", f"{kind}: no recovery in {PATIENCE:.0f} s")
         self._found.kills[kind] += 1

@@ -244,14 +244,20 @@ class Process:
         self._child.wait()
         self._child = None
 
+    @property
+    def children(self) -> list[int]:
+        """The ids of the child's own children."""
+        listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in listed.split()]
+
     def kill(self) -> None:
         """End the child and its own children as a crash does: `kill -9`, all at once."""
         # PostgreSQL's processes have groups of their own, and would finish what they are at.
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        children = self.children
         os.killpg(self.pid, signal.SIGKILL)
-        for child in children:
+        for pid in children:
             with suppress(ProcessLookupError):
-                os.kill(int(child), signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
         self.stop()
 
     def __enter__(self) -> Self:
