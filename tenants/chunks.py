@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tenants.fixes import PLAIN_BYTES, Fixes, Floats, canonical_parts, joined, table, time_of
+from tenants.problems import Unavailable
 
 WKB_POINT, WKB_LINESTRING, WKB_M, WKB_SRID = 1, 2, 0x40000000, 0x20000000
 POINT_BYTES: Final = 24
@@ -176,9 +177,13 @@ def _copy(session: Session, chunks: Sequence[_Chunk]) -> None:
     """COPY takes half the time of INSERT: nothing is read from text, nor planned."""
     connection = session.connection().connection.driver_connection
     assert isinstance(connection, psycopg.Connection)
-    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
-        copy.write(b"".join(map(_row, chunks)) + b"\xff\xff")
+    try:
+        with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+            copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+            copy.write(b"".join(map(_row, chunks)) + b"\xff\xff")
+    except psycopg.OperationalError:
+        # A full disk or a cancelled statement, say: no fault of the fixes, which may come again.
+        raise Unavailable from None
 
 
 COPY: Final = (
