@@ -31,7 +31,7 @@ from sqlalchemy import text
 
 from infra import play, world
 from infra.benchmarks.measure import ASTRAY, HOME, said
-from infra.chaos_phones import Phone
+from infra.chaos_phones import Fix, Phone
 from infra.play import Case, until
 from infra.processes import Process, SetupProblem, happens, stop_on_signals
 from infra.services import Service
@@ -246,12 +246,16 @@ def _look(phones: Sequence[Phone], found: Found) -> None:
             fixes = tracks.of_trip(session, viewer, trip_id, zone=tenant.zone)
             columns = () if fixes is None else (fixes.time, fixes.lon, fixes.lat)
             read = Counter(zip(*(column.tolist() for column in columns), strict=True))
-            mine = [phone for phone in phones if phone.trip_id == trip_id]
-            sent = {fix for phone in mine for fix in phone.recorded}
-            kept = {fix for phone in mine for fix in phone.recorded[: phone.acknowledged]}
-            found.lost += len(kept - read.keys())
-            found.doubled += read.total() - len(read)
-            found.unsent += len(read.keys() - sent)
+            compare(read, [phone for phone in phones if phone.trip_id == trip_id], found)
+
+
+def compare(read: Counter[Fix], phones: Sequence[Phone], found: Found) -> None:
+    """Count what a trip's track lacks, or has more than once, of what these phones sent for it."""
+    sent = {fix for phone in phones for fix in phone.recorded}
+    kept = {fix for phone in phones for fix in phone.recorded[: phone.acknowledged]}
+    found.lost += len(kept - read.keys())
+    found.doubled += read.total() - len(read)
+    found.unsent += len(read.keys() - sent)
 
 
 def main() -> None:

@@ -316,8 +316,10 @@ def _follows(links: Sequence[Any]) -> bool:
     for row in links:
         if row.arrival is None:  # nothing was ever sent
             break
-        fixes = _track([row]).fixes
-        digest = _chunk(Addition(row.trip_id, row.device, fixes)).digest
+        try:
+            digest = _chunk(Addition(row.trip_id, row.device, _track([row]).fixes)).digest
+        except ValueError:  # columns of no chunk of ours
+            return False
         link = hashlib.sha256(link + digest).digest()
         if (bytes(row.digest), bytes(row.link)) != (digest, link) or row.arrival <= arrival:
             return False

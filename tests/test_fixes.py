@@ -14,7 +14,13 @@ from asking import (
     sql,
 )
 from conftest import SAMARINDA, plan, record
-from uploads import fix, fixes, midnight, receipt, stored
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+from uploads import FAR_AWAY, fix, fixes, midnight, receipt, stored
+
+from tenants import catalogue, chunks
+from tenants.realm import sqlalchemy_url
 
 BAD_FIXES = {
     "east of 180": {"lon": 180.0001},
@@ -156,3 +162,33 @@ def test_the_chain_can_be_computed_again(phone, trip):
     assert bytes(head) == link
     assert [row.arrival for row in rows] == [2, 3, 4]
     assert arrived == 4
+
+
+TAMPERED = {
+    "a fix was moved": "path = ST_Translate(path, 1e-7, 0) WHERE arrival = 3",
+    "a device was renamed": "device = 'tablet' WHERE arrival = 3",
+    "an accuracy was bettered": "accuracy = ARRAY[1]::real[] WHERE arrival = 4",
+    "an accuracy is none": "accuracy = ARRAY[NULL]::real[] WHERE arrival = 4",
+    "an accuracy is missing": "accuracy = ARRAY[1]::real[] WHERE arrival = 3",
+    "two changed places": "arrival = 7 - arrival WHERE arrival IN (3, 4)",
+    "the last one is hidden": "trip_id = gen_random_uuid() WHERE arrival = 4",
+}
+
+
+@pytest.mark.parametrize("change", TAMPERED.values(), ids=TAMPERED)
+def test_the_chain_tells_what_was_changed(world, phone, trip, change):
+    for part in (fixes(trip, 30), fixes(trip, 2, FAR_AWAY), fixes(trip, 1, SAMARINDA)):
+        record(phone, trip["id"], part)
+    owner = create_engine(sqlalchemy_url(world.cluster.dsn("jejak_samarinda")), poolclass=NullPool)
+    with owner.connect() as connection, Session(connection) as session:
+        assert chunks.broken(session, [UUID(trip["id"])]) == set()
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        changed = text(f"UPDATE track_chunk SET {change} AND trip_id = :id")  # noqa: S608
+        assert session.execute(changed, {"id": trip["id"]}).rowcount
+        assert chunks.broken(session, [UUID(trip["id"])]) == {UUID(trip["id"])}
+        session.rollback()
+
+
+def test_no_fix_no_chain(world, trip):
+    with catalogue.tenant("samarinda").session(readonly=True) as session:
+        assert chunks.broken(session, [UUID(trip["id"])]) == set()

@@ -17,8 +17,8 @@ from workers.plan_files import read_plan
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-# What other tests and CI run: infra/up in test_demo.py, infra/bench in test_bench.py.
-ELSEWHERE = ("infra/up", "infra/test", "infra/bench")
+# What other tests and CI run: test_demo.py, test_bench.py, test_chaos.py.
+ELSEWHERE = ("infra/up", "infra/test", "infra/bench", "infra/chaos")
 
 
 def blocks(language: str) -> list[str]:
