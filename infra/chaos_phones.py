@@ -48,7 +48,8 @@ class Phone:
         """Record until `home`, send until all is acknowledged or the phone is switched `off`."""
         with httpx2.Client(trust_env=False, timeout=20) as http:
             while not off.is_set() and (self.waiting or not home.is_set()):
-                if not home.is_set():
+                # By halves while it holds some, so that what an outage left is caught up with.
+                if not home.is_set() and (not self.waiting or self._random.random() < 0.5):
                     self._record(self._random.randint(1, self._most))
                 sent = self.recorded[self.acknowledged : self.acknowledged + self._most]
                 began = time.monotonic()
