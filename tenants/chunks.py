@@ -317,11 +317,11 @@ def _follows(links: Sequence[Any]) -> bool:
         if row.arrival is None:  # nothing was ever sent
             break
         try:
-            digest = _chunk(Addition(row.trip_id, row.device, _track([row]).fixes)).digest
+            (chunk,) = _chunks([Addition(row.trip_id, row.device, _track([row]).fixes)])
         except ValueError:  # columns of no chunk of ours
             return False
-        link = hashlib.sha256(link + digest).digest()
-        if (bytes(row.digest), bytes(row.link)) != (digest, link) or row.arrival <= arrival:
+        link = hashlib.sha256(link + chunk.digest).digest()
+        if (bytes(row.digest), bytes(row.link)) != (chunk.digest, link) or row.arrival <= arrival:
             return False
         arrival = row.arrival
     return bytes(links[0].chain_head) == link and links[0].arrived >= arrival
