@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,10 @@ PATIENCE: Final = 10.0
 """Seconds after which a phone is told to try again: what it sent may be stored by then."""
 
 
+PAUSE: Final = 1.0
+"""Seconds for which a database that did not answer is asked nothing more."""
+
+
 class Busy(Exception):
     """The regency's database is slow or gone: try again later."""
 
@@ -42,6 +47,7 @@ class _Line:
     waiting: deque[tuple[Arrival, asyncio.Future[Taken]]] = field(default_factory=deque)
     weight: int = 0
     task: asyncio.Task[None] | None = None
+    closed_until: float = 0.0
     writer: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     readers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 
@@ -59,7 +65,7 @@ class Intake:
     async def take(self, tenant: Tenant, arrival: Arrival) -> Taken:
         """Store a request; returns when it is on disk. Raises `Busy` when that is not to be had."""
         line = self._lines.setdefault(tenant.slug, _Line())
-        if line.weight >= MOST_WAITING:
+        if line.weight >= MOST_WAITING or time.monotonic() < line.closed_until:
             raise Busy
         told: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
         line.waiting.append((arrival, told))
@@ -107,6 +113,8 @@ class Intake:
     ) -> None:
         arrivals = [arrival for arrival, _ in batch]
         found = await to_thread.run_sync(stored, tenant, arrivals, limiter=line.writer)
+        if not any(found):
+            line.closed_until = time.monotonic() + PAUSE
         for (_, told), taken in zip(batch, found, strict=True):
             if not told.done():
                 if taken is None:
