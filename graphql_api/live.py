@@ -29,6 +29,7 @@ class News:
     """
 
     BACKLOG: Final = 256
+    PATIENCE: Final = 1.0
 
     def __init__(self, redis_url: str) -> None:
         self._redis = redis.asyncio.Redis.from_url(redis_url)
@@ -49,8 +50,9 @@ class News:
     async def moved(self, slug: str, trip_ids: Collection[UUID]) -> None:
         """Tell all processes that these trips of a tenant have newer positions."""
         try:
-            await self._redis.publish(position_channel(slug), " ".join(map(str, trip_ids)))
-        except RedisError:
+            async with asyncio.timeout(self.PATIENCE):
+                await self._redis.publish(position_channel(slug), " ".join(map(str, trip_ids)))
+        except (RedisError, TimeoutError):
             log.warning("no live positions: Redis does not answer")
 
     async def run(self) -> None:

@@ -1,6 +1,7 @@
 """A thousand who watch in one process: what is read, what waits for them, and how long."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
@@ -219,6 +220,19 @@ def test_what_could_not_be_read_is_seen_at_the_next_check(news, inspector, trip,
         await stream.aclose()
 
     asyncio.run(watch())
+
+
+def test_an_upload_waits_a_moment_only_for_a_redis_that_hangs():
+    async def tell(port: int) -> float:
+        news = News(f"redis://127.0.0.1:{port}")
+        began = time.monotonic()
+        await news.moved("samarinda", [uuid4()])
+        took = time.monotonic() - began
+        await news.close()
+        return took
+
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        assert asyncio.run(tell(deaf.getsockname()[1])) < 2
 
 
 @pytest.mark.usefixtures("trip")
