@@ -230,11 +230,17 @@ def test_fixes_of_a_pause_are_not_kept(people, issue, paired):
     assert [row["reason"] for row in quarantined(phone)] == ["PAUSED"]
 
 
+@pytest.fixture(scope="module")
+def silent(trip_of, paired) -> tuple[Someone, dict[str, Any], Phone]:
+    """Somebody whose phone never sends a fix."""
+    who, trip = trip_of()
+    return who, trip, paired(who)
+
+
 @pytest.mark.parametrize("path", ["overland", "traccar", "owntracks", "gpslogger", "gpx"])
 @pytest.mark.parametrize("body", [b"", b"{", b"[1,2]", b"\xff" * 40, b"null", b'{"a":' * 2000])
-def test_nonsense_is_no_error(trip_of, paired, path, body):
-    who, trip = trip_of()
-    phone = paired(who)
+def test_nonsense_is_no_error(silent, path, body):
+    who, trip, phone = silent
     token = phone.pairing["token"]
     answer = phone.send(path=path, content=body, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200
