@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from typing import Final
 from uuid import UUID
 
@@ -28,6 +29,13 @@ MOST_TOGETHER: Final = 20_000
 MOST_WAITING: Final = 100_000
 """Fixes and requests that wait for a regency's database in this process: some 20 MB."""
 
+WRITERS: Final = 2
+"""Transactions of a regency at once: while one waits for the disk another takes its form."""
+
+WAIT: Final = 0.001
+MOST_WAITS: Final = 3
+"""A commit waits for more to share it, milliseconds as long as more come, so many at most."""
+
 PATIENCE: Final = 10.0
 """Seconds after which a phone is told to try again: what it sent may be stored by then."""
 
@@ -42,13 +50,14 @@ class Busy(Exception):
 
 @dataclass(slots=True)
 class _Line:
-    """What waits for one regency's database, which one thread writes to."""
+    """What waits for one regency's database, which a few threads write to."""
 
     waiting: deque[tuple[Arrival, asyncio.Future[Taken]]] = field(default_factory=deque)
     weight: int = 0
-    task: asyncio.Task[None] | None = None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    gathering: bool = False
     closed_until: float = 0.0
-    writer: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    writers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WRITERS))
     readers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 
 
@@ -70,13 +79,11 @@ class Intake:
         told: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
         line.waiting.append((arrival, told))
         line.weight += _weight(arrival)
-        if line.task is None:
-            line.task = asyncio.create_task(self._write(tenant, line))
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await told
-        except TimeoutError:
-            raise Busy from None
+        if len(line.tasks) < WRITERS and not line.gathering:
+            task = asyncio.create_task(self._write(tenant, line))
+            line.tasks.add(task)
+            task.add_done_callback(line.tasks.discard)
+        return await told
 
     async def passphrase(self, tenant: Tenant, key: bytes) -> str | None:
         """That of the device with this hash of a token; raises `Busy` when it cannot be asked."""
@@ -93,10 +100,13 @@ class Intake:
 
     async def close(self) -> None:
         """Wait until what has been taken is stored."""
-        await asyncio.gather(*(line.task for line in self._lines.values() if line.task))
+        await asyncio.gather(*(task for line in self._lines.values() for task in line.tasks))
 
     async def _write(self, tenant: Tenant, line: _Line) -> None:
         while line.waiting:
+            line.gathering = True
+            await _gathered(line)
+            line.gathering = False
             batch, fixes = [], 0
             while line.waiting and fixes < MOST_TOGETHER:
                 arrival, told = line.waiting.popleft()
@@ -106,24 +116,47 @@ class Intake:
                     fixes += _weight(arrival)
             if batch:
                 await self._store(tenant, line, batch)
-        line.task = None
 
     async def _store(
         self, tenant: Tenant, line: _Line, batch: Sequence[tuple[Arrival, asyncio.Future[Taken]]]
     ) -> None:
         arrivals = [arrival for arrival, _ in batch]
-        found = await to_thread.run_sync(stored, tenant, arrivals, limiter=line.writer)
+        running = asyncio.ensure_future(
+            to_thread.run_sync(stored, tenant, arrivals, limiter=line.writers)
+        )
+        await asyncio.wait([running], timeout=PATIENCE)
+        if not running.done():
+            for _, told in (*batch, *line.waiting):
+                _tell(told, None)
+            line.closed_until = inf
+        found = await running
+        line.closed_until = 0.0
         if not any(found):
             line.closed_until = time.monotonic() + PAUSE
         for (_, told), taken in zip(batch, found, strict=True):
-            if not told.done():
-                if taken is None:
-                    told.set_exception(Busy())
-                else:
-                    told.set_result(taken)
+            _tell(told, taken)
         news = {trip_id for taken in found if taken for trip_id in taken.trip_ids}
         if news:
             self._announce(tenant, news)
+
+
+def _tell(told: asyncio.Future[Taken], taken: Taken | None) -> None:
+    """Nobody is told twice, and who has gone not at all."""
+    if told.done():
+        return
+    if taken is None:
+        told.set_exception(Busy())
+    else:
+        told.set_result(taken)
+
+
+async def _gathered(line: _Line) -> None:
+    """Wait for those who come together, as phones do whose last answers came together."""
+    for _ in range(MOST_WAITS):
+        before = len(line.waiting)
+        await asyncio.sleep(WAIT)
+        if len(line.waiting) == before:
+            return
 
 
 def _weight(arrival: Arrival) -> int:

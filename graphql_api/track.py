@@ -89,17 +89,19 @@ class Track:
         return await self._taken(scope, tenant, found, body)
 
     async def _taken(self, scope: Scope, tenant: Tenant, found: _Format, body: bytes) -> Response:
-        headers = Headers(scope=scope)
         query = dict(QueryParams(scope["query_string"])) if scope["query_string"] else {}
-        token = _token(found.client, headers, query, body)
-        if token is None:
-            return _said(found.client, Outcome.UNKNOWN_DEVICE)
-        key = devices.token_hash(token)
-        if not self._rates.allow(key):
-            return _said(found.client, Outcome.TRY_AGAIN)
         intake: Intake = scope["state"]["intake"]
+        token = _token(Headers(scope=scope)) or query.get("token")
+        key = devices.token_hash(token) if token else b""
         try:
             upload = await _read(found, body, query, partial(intake.passphrase, tenant, key))
+            # Traccar's phones have nothing but their name.
+            if not key and upload.device:
+                key = devices.token_hash(upload.device)
+            if not key:
+                return _said(found.client, Outcome.UNKNOWN_DEVICE)
+            if not self._rates.allow(key):
+                return _said(found.client, Outcome.TRY_AGAIN)
             if any(part.reason == Reason.TOO_LARGE for part in upload.unusable):
                 return _said(found.client, Outcome.TOO_LARGE)
             # What is rightly no fix is nobody's fault.
@@ -153,10 +155,8 @@ async def _body(receive: Receive) -> bytes | None:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _token(
-    client: PhoneClient, headers: Headers, query: Mapping[str, str], body: bytes
-) -> str | None:
-    """What a phone signs in with: Traccar's device id, others' password or bearer token."""
+def _token(headers: Headers) -> str | None:
+    """What a phone signs in with: the password of Basic, or a bearer token."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     match scheme.lower():
         case "bearer":
@@ -166,9 +166,7 @@ def _token(
                 return b64decode(given).decode().partition(":")[2]
             except (NotBase64, UnicodeDecodeError):
                 return None
-    if client is PhoneClient.TRACCAR:
-        return traccar.claimed(body, query).device
-    return query.get("token")
+    return None
 
 
 class Rates:

@@ -252,8 +252,6 @@ HOSTILE = [
 def test_hostile_bodies(reader, body):
     upload = sound(reader.read(body, {}, now=NOW))
     assert len(upload.fixes) == 0
-    traccar.claimed(body, {})
-    overland.claimed(body)
 
 
 def test_duplicate_keys_count_once():
@@ -313,9 +311,6 @@ def test_any_body(body, more):
     for reader in READERS:
         for each in held:
             sound(reader.read(each, {}, now=NOW))
-    for each in held:
-        traccar.claimed(each, {})
-        overland.claimed(each)
 
 
 texts = st.text(max_size=20) | st.sampled_from(["0.1", "117.4", ISO, str(SECONDS), "true"])
@@ -327,5 +322,3 @@ def test_any_query(query, body):
     for reader in READERS:
         sound(reader.read(body, query, now=NOW))
         sound(reader.read(b"", query, now=NOW))
-    traccar.claimed(body, query)
-    owntracks.claimed(query, query)

@@ -9,7 +9,7 @@ import pytest
 from nacl.secret import SecretBox
 
 from graphql_api.phones import gpslogger, gpx, overland, owntracks, traccar
-from graphql_api.phones.reading import Claim, Reason
+from graphql_api.phones.reading import Reason
 from tenants.fixes import check
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -134,12 +134,6 @@ class TestOwnTracks:
         lines = "\n".join(data[start : start + 76] for start in range(0, len(data), 76))
         assert owntracks.decrypt(lines, "sungai mahakam") == orjson.dumps(self.LOCATION)
 
-    def test_who_it_says_it_is(self):
-        headers = {"x-limit-u": "budi", "x-limit-d": "hp1"}
-        assert owntracks.claimed({"u": "no", "d": "no"}, headers) == Claim("hp1", "budi")
-        assert owntracks.claimed({"u": "budi", "d": "hp1"}, {}) == Claim("hp1", "budi")
-        assert owntracks.claimed({"u": "", "d": "a\0b"}, {}) == Claim()
-
     def test_it_can_be_asked_for_its_location(self):
         assert orjson.loads(owntracks.answer()) == []
         assert orjson.loads(owntracks.answer(report_location=True)) == [
@@ -242,14 +236,18 @@ class TestTraccar:
 
     @pytest.mark.parametrize("key", ["id", "deviceid", "device_id"])
     def test_who_it_says_it_is(self, key):
-        claim = Claim("73550912")
-        assert traccar.claimed(b"", {key: "73550912"}) == claim
-        assert traccar.claimed(f"{key}=73550912&lat=1".encode(), {"id": "other"}) == claim
-        for named in ({key: "73550912"}, [{key: 73550912}, {key: "73550912"}, {}]):
-            assert traccar.claimed(orjson.dumps(named), {}) == claim
-        assert traccar.claimed(orjson.dumps([{key: "1"}, {key: "2"}]), {key: "1"}) == Claim()
-        assert traccar.claimed(b"[{", {key: "73550912"}) == claim
-        assert traccar.claimed(b"", {}) == Claim()
+        def device(body, query):
+            return traccar.read(body, query, now=NOW).device
+
+        mine = "73550912"
+        assert device(b"", {key: mine}) == mine
+        assert device(f"{key}={mine}&lat=1".encode(), {}) == mine
+        for named in ({key: mine}, [{key: int(mine)}, {key: mine}, {}]):
+            assert device(orjson.dumps(named), {}) == mine
+        assert device(orjson.dumps([{key: "1"}, {key: "2"}]), {key: "1"}) is None
+        assert device(orjson.dumps({key: mine, "location": [{"coords": {}}]}), {}) == mine
+        assert device(b"[{", {key: mine}) == mine
+        assert device(b"", {}) is None
 
 
 class TestOverland:
@@ -297,15 +295,6 @@ class TestOverland:
         assert reasons(upload) == [Reason.NO_POSITION, Reason.NO_TIME, Reason.BAD_VALUE]
         assert upload.unusable[0].time == SECONDS
         assert upload.unusable[0].said["properties"]["horizontal_accuracy"] == 8
-
-    def test_who_it_says_it_is(self):
-        def claimed(**properties):
-            return overland.claimed(orjson.dumps({"locations": [self.feature(**properties)]}))
-
-        assert claimed() == Claim("ponsel-7")
-        assert claimed(device_id="", unique_id="ABCD") == Claim("ABCD")
-        for body in (b"", b"[]", b'{"locations":[]}', b'{"locations":[3]}', b'{"locations":[{}]}'):
-            assert overland.claimed(body) == Claim()
 
     def test_the_answer_it_needs(self):
         assert overland.answer() == b'{"result":"ok"}'

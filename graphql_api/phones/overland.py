@@ -13,14 +13,12 @@ import orjson
 
 from graphql_api.phones.reading import (
     MOST_MEMBERS,
-    Claim,
     Object,
     Reason,
     Upload,
     columns,
     document,
     inner,
-    name,
     nothing,
     numbers,
     read_members,
@@ -77,16 +75,6 @@ def _columns(features: list[Object]) -> Fixes:
         speed=numbers([each.get("speed") for each in properties]),
         battery=numbers([each.get("battery_level") for each in properties]),
     )
-
-
-def claimed(body: bytes) -> Claim:
-    """What the first feature calls the device: what its user typed, or else its own id."""
-    held = document(body)
-    features = held.get("locations") if isinstance(held, dict) else None
-    if not isinstance(features, list) or not features or not isinstance(features[0], dict):
-        return Claim()
-    (properties,) = inner(features[:1], "properties")
-    return Claim(device=name(properties.get("device_id")) or name(properties.get("unique_id")))
 
 
 def answer() -> bytes:

@@ -18,13 +18,11 @@ from graphql_api.phones.reading import (
     KMH,
     MOST_MEMBERS,
     PERCENT,
-    Claim,
     Object,
     Reason,
     Upload,
     columns,
     document,
-    name,
     nothing,
     numbers,
     read_members,
@@ -112,14 +110,6 @@ def _columns(messages: list[Object]) -> Fixes:
         accuracy=[message.get("acc") for message in messages],
         speed=numbers([message.get("vel") for message in messages]) / KMH,
         battery=numbers([message.get("batt") for message in messages]) / PERCENT,
-    )
-
-
-def claimed(query: Mapping[str, str], headers: Mapping[str, str]) -> Claim:
-    """The user and device of the headers that both apps send, or else of the URL."""
-    return Claim(
-        device=name(headers.get("x-limit-d")) or name(query.get("d")),
-        user=name(headers.get("x-limit-u")) or name(query.get("u")),
     )
 
 

@@ -49,11 +49,13 @@ class Reason(StrEnum):
 class Upload:
     """What a request holds: every part is a fix or unusable.
 
-    Each of `fixes.parts()` passes `tenants.fixes.check`.
+    Each of `fixes.parts()` passes `tenants.fixes.check`. `device`: who sent it, where the format
+    says so in what it sends; nothing of that is proven.
     """
 
     fixes: Fixes
     unusable: tuple[Unusable, ...] = ()
+    device: str | None = None
 
     def __add__(self, other: "Upload") -> "Upload":
         if not len(other.fixes):
@@ -63,14 +65,6 @@ class Upload:
             np.concatenate([getattr(one, name), getattr(two, name)]) for name in Fixes.__slots__
         )
         return Upload(Fixes(*columns), self.unusable + other.unusable)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Who a request says it is from; nothing of it is proven."""
-
-    device: str | None = None
-    user: str | None = None
 
 
 def columns(

@@ -4,7 +4,7 @@ Source: traccar.org/osmand and the clients. Times are ISO 8601, epoch s or ms. F
 knots, `batt` in percent. Nested (9.x): `coords.speed` in m/s, `battery.level` from 0 to 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +12,6 @@ from typing import Any, Final
 from graphql_api.phones.reading import (
     MOST_MEMBERS,
     PERCENT,
-    Claim,
     Object,
     Reason,
     Upload,
@@ -40,7 +39,7 @@ def read(body: bytes, query: Mapping[str, str], *, now: datetime) -> Upload:
     """The fixes in a request; a heartbeat without a position is none."""
     members = _members(body, query)
     if isinstance(members, Unusable):
-        return replace(nothing(), unusable=(members,))
+        return replace(nothing(), unusable=(members,), device=name(_named(query)))
     if len(members) > MOST_MEMBERS:
         return unusable(Reason.TOO_LARGE, {"members": len(members)})
     flat: list[Any] = []
@@ -57,7 +56,7 @@ def read(body: bytes, query: Mapping[str, str], *, now: datetime) -> Upload:
     upload = read_members(flat, _flat_columns, now=now)
     if nested:
         upload += read_members(nested, _nested_columns, now=now)
-    return replace(upload, unusable=(*upload.unusable, *others)) if others else upload
+    return replace(upload, unusable=(*upload.unusable, *others), device=_device(members, query))
 
 
 def _members(body: bytes, query: Mapping[str, str]) -> list[Any] | Unusable:
@@ -72,7 +71,8 @@ def _members(body: bytes, query: Mapping[str, str]) -> list[Any] | Unusable:
     for member in held if isinstance(held, list) else [held]:
         locations = member.get("location") if isinstance(member, dict) else None
         if isinstance(locations, list):
-            members += [{"location": location} for location in locations]
+            named = {key: member[key] for key in NAMES if key in member}
+            members += [{"location": location, **named} for location in locations]
         else:
             members.append(member)
     return members
@@ -120,24 +120,19 @@ def _nested_columns(locations: list[Object]) -> Fixes:
     )
 
 
-def claimed(body: bytes, query: Mapping[str, str]) -> Claim:
-    """The one device that the request names; none if it names several."""
-    found: list[Any]
-    if is_json(body):
-        held = document(body)
-        found = held if isinstance(held, list) else [held]
-    else:
-        found = [form(body, {})]
-    names = {each for member in found if (each := _named(member))}
-    if not names:
-        return Claim(device=_named(query))
-    return Claim(device=names.pop() if len(names) == 1 else None)
-
-
-def _named(member: object) -> str | None:
-    if not isinstance(member, Mapping):
+def _device(members: Sequence[object], query: Mapping[str, str]) -> str | None:
+    """The one device that the request names; None if it names several."""
+    try:
+        named = {_named(member) for member in members if isinstance(member, dict)} - {None}
+    except TypeError:  # a list or an object for a name
         return None
-    return next((each for key in NAMES if (each := name(member.get(key)))), None)
+    if not named:
+        return name(_named(query))
+    return name(named.pop()) if len(set(map(str, named))) == 1 else None
+
+
+def _named(said: Mapping[str, object]) -> object:
+    return said.get("id") or said.get("deviceid") or said.get("device_id")
 
 
 def answer() -> bytes:
