@@ -39,7 +39,7 @@ class TrackReceipt:
     accepted: int
     duplicates: int
     outside_window: int = strawberry.field(
-        description="Not kept: outside an assignment nobody is tracked."
+        description="Not kept: outside an assignment, and in a pause, nobody is tracked."
     )
     silences: int = strawberry.field(description="Explained silences that were not known.")
 

@@ -20,6 +20,7 @@ from tenants.models import TripState
 OUTSIDE: Final = "OUTSIDE_ASSIGNMENT"
 PAUSED: Final = "PAUSED"
 SEEN_EVERY: Final = timedelta(minutes=1)
+ASKED_FOR: Final = timedelta(hours=1)
 ONE_DAY: Final = timedelta(days=1)
 CLOCKS: Final = frozenset(("tst", "time", "timestamp", "created_at"))
 QUALITIES: Final = frozenset(("acc", "accuracy", "horizontal_accuracy", "batt", "valid", "mock"))
@@ -177,19 +178,23 @@ def _shown(part: Unusable, windows: Sequence[_Window], now: datetime) -> Unusabl
 def _devices(session: Session, arrivals: Sequence[Arrival], now: datetime) -> dict[bytes, _Device]:
     """The devices that may send, by the hashes of their tokens; that they did is noted."""
     given = {"hashes": list({arrival.token_hash for arrival in arrivals})}
-    rows = session.connection().execute(DEVICES, given | {"quiet": now - SEEN_EVERY}).all()
+    rows = (
+        session.connection()
+        .execute(DEVICES, given | {"quiet": now - SEEN_EVERY, "recent": now - ASKED_FOR})
+        .all()
+    )
     quiet = [row.id for row in rows if row.quiet or row.asked]
     if quiet:
         session.execute(SEEN, {"devices": quiet, "now": now})
     return {
-        bytes(row.token_hash): _Device(row.id, row.member_id, row.trip_id, row.asked)
+        bytes(row.token_hash): _Device(row.id, row.member_id, row.trip_id, bool(row.asked))
         for row in rows
     }
 
 
 DEVICES: Final = text(
     "SELECT device.id, member_id, trip_id, token_hash,"
-    " last_seen_at IS NULL OR last_seen_at < :quiet AS quiet, asked_at IS NOT NULL AS asked"
+    " last_seen_at IS NULL OR last_seen_at < :quiet AS quiet, asked_at > :recent AS asked"
     " FROM device"
     " JOIN member ON member.id = member_id WHERE token_hash = ANY(CAST(:hashes AS bytea[]))"
     " AND revoked_at IS NULL AND suspended_at IS NULL"

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tenants import access, chunks, fixes, silences, trips, windows
+from tenants import access, chunks, fixes, pauses, silences, trips, windows
 from tenants.access import Viewer
 from tenants.chunks import Addition, Chain
 from tenants.fixes import Fixes
@@ -45,10 +45,10 @@ def record(
 ) -> Receipt:
     """Add an upload of the traveller's own fixes to the evidence of her trip.
 
-    The same upload again changes nothing. Fixes outside the assignment's window are dropped and
-    counted: outside an assignment nobody is tracked. `explained` are silences that the phone gives
-    a reason for. Raises `TooManyFixes`, `InvalidFix`, `InvalidInput`, `NotFound` for a trip of
-    somebody else, `WrongState` for a cancelled one.
+    The same upload again changes nothing. Fixes outside the assignment's window, and those of a
+    pause, are dropped and counted: outside an assignment nobody is tracked. `explained` are
+    silences that the phone gives a reason for. Raises `TooManyFixes`, `InvalidFix`, `InvalidInput`,
+    `NotFound` for a trip of somebody else, `WrongState` for a cancelled one.
     """
     fixes.check(sent, now=now)
     silences.check(explained, earliest=fixes.EARLIEST, latest=now + fixes.CLOCK_AHEAD)
@@ -61,7 +61,7 @@ def record(
         raise WrongState(trip.state)
     start, end = windows.start(trip, zone), windows.end(trip, zone)
     told = silences.add(session, trip_id, explained, device=device, start=start, end=end)
-    inside = within(sent, trip, zone)
+    inside = _but_paused(session, within(sent, trip, zone), trip_id)
     kept = fixes.canonical(inside)
     if trip.finished_at is not None:
         kept = unknown(session, trip_id, kept)
@@ -76,6 +76,14 @@ def record(
     if trip.state is TripState.ISSUED:
         trip.state, trip.started_at = TripState.ACTIVE, now
     return Receipt(accepted, repeated, outside, told)
+
+
+def _but_paused(session: Session, sent: Fixes, trip_id: UUID) -> Fixes:
+    """Without those of the times in which the traveller paused tracking."""
+    kept = np.ones(len(sent), dtype=np.bool_)
+    for start, end in pauses.paused(session, [trip_id]).get(trip_id, ()):
+        kept &= (sent.time < start.timestamp()) | (sent.time >= end.timestamp())
+    return sent.only(kept)
 
 
 def _lock(session: Session, viewer: Viewer, trip_id: UUID) -> Chain:

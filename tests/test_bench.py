@@ -9,7 +9,7 @@ import pytest
 import shapely
 from conftest import People
 
-from infra.benchmarks import birth, evaluate, ingest, news, read
+from infra.benchmarks import birth, evaluate, ingest, news, read, track, trouble
 from infra.benchmarks.journeys import outlines
 from infra.benchmarks.measure import Report
 from infra.front_end import Refused
@@ -31,9 +31,24 @@ def travellers(people: People) -> tuple[Traveller, ...]:
     ("measure", "sides", "results"),
     [
         (
-            lambda *where: ingest.measure(*where, rounds=1, uploads=2, connections=(1, 2)),
-            5,
-            ["Rasio laju, recordTrack : COPY: ", "Rasio ruang, track_chunk : COPY: "],
+            lambda *where: ingest.measure(*where, rounds=1, uploads=16, singles=512),
+            10,
+            [
+                "Rasio laju, 100 titik : COPY: ",
+                "Rasio laju, 1 titik : commit tiap permintaan: ",
+                "Rasio laju, 1 titik : tidak disimpan: ",
+                "Rasio ruang, track_chunk : COPY: ",
+            ],
+        ),
+        (
+            lambda *where: track.measure(*where, rounds=1, fixes=400),
+            2,
+            ["Rasio baris : potongan: "],
+        ),
+        (
+            lambda *where: trouble.measure(*where, rounds=1, requests=64),
+            2,
+            ["Rasio p95: "],
         ),
         (
             lambda *where: read.measure(*where, rounds=1, requests=4, connections=2, page=2),
@@ -62,7 +77,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             ],
         ),
     ],
-    ids=["ingest", "read", "news", "birth", "evaluate"],
+    ids=["ingest", "track", "trouble", "read", "news", "birth", "evaluate"],
 )
 def test_a_benchmark_says_its_ratios(
     world: World,
