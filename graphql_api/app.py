@@ -124,10 +124,10 @@ def create_app() -> Starlette:
     )
     app = Starlette(
         routes=[
+            track_route(),  # most requests are a phone's
             Route("/health", _health),
             *login_routes(),
             start_route(),
-            track_route(),
             profile_route(),
             Route("/province/graphql", of_province),
             WebSocketRoute("/province/graphql", of_province),

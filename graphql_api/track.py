@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from anyio import to_thread
@@ -137,6 +137,7 @@ async def _read(
     return found.read(body, query, now=now)
 
 
+@cache
 def _said(client: PhoneClient, outcome: Outcome, *, ask: bool = False) -> Response:
     told = answer(client, outcome, report_location=ask)
     return Response(told.body, told.status, told.headers)
