@@ -41,7 +41,8 @@ query ($trip: UUID!) {
     deviations { kind severity message messageEn amount regionCode plannedRegionCode }
   }
 }"""
-PEOPLE: Final = "{ members(first: 100) { nodes { id name } } }"
+PERSON: Final = """
+query ($name: String!) { members(search: $name, first: 100) { nodes { id name } } }"""
 
 
 @dataclass(slots=True)
@@ -97,16 +98,23 @@ def issue(running: World, case: Case) -> str:
     """Have the operator send the traveller; returns the trip's id. Raises `Refused`."""
     story, tenant = case.story, case.story.traveller.tenant
     with running.sign_in(tenant, "operator") as operator:
-        ids = {who["name"]: who["id"] for who in operator.ask(PEOPLE)["members"]["nodes"]}
+        signer, traveller = (
+            next(
+                who["id"]
+                for who in operator.ask(PERSON, name=name)["members"]["nodes"]
+                if who["name"] == name
+            )
+            for name in (HEAD_OF_OFFICE, story.traveller.name)
+        )
         issued: dict[str, str] = operator.ask(
             ISSUE,
             letter={
                 "number": f"094/{case.number:03}/ST/{case.first_day.year}",
                 "dated": (case.first_day - timedelta(days=2)).isoformat(),
                 "purpose": story.purpose,
-                "signedById": ids[HEAD_OF_OFFICE],
+                "signedById": signer,
             },
-            traveller=ids[story.traveller.name],
+            traveller=traveller,
             plan=stories.plan(story, case.first_day),
             spd=f"090/{case.number:03}/SPD",
         )["issueTrip"]
