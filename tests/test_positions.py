@@ -39,11 +39,13 @@ def away(go):
     return go()
 
 
-def moved(away: Away, *, seconds_ago: float = 0, lon: float = BALIKPAPAN[0]) -> datetime:
+def moved(
+    away: Away, *, seconds_ago: float = 0, lon: float = BALIKPAPAN[0], kept: bool = True
+) -> datetime:
     at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
     at = at.replace(microsecond=at.microsecond // 1000 * 1000)
     fix = {"time": at.isoformat(), "lon": lon, "lat": BALIKPAPAN[1], "accuracy": 12.0}
-    assert record(away.who.front_end, away.trip, [fix])["accepted"] == 1
+    assert record(away.who.front_end, away.trip, [fix])["accepted"] == kept
     return at
 
 

@@ -129,7 +129,7 @@ def test_nothing_of_a_trip_that_is_paused_or_over(people, away, watching):
     with watching(people.as_("inspektur"), trip=away.trip) as watch:
         assert watch.next()
         ask(away.who.front_end, "pauseTracking", tripId=away.trip, reason="Ibadah")
-        moved(away)
+        moved(away, kept=False)
         assert watch.next(1) is None
         ask(away.who.front_end, "resumeTracking", tripId=away.trip)
         moved(away)
