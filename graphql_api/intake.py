@@ -54,7 +54,7 @@ class _Line:
 
     waiting: deque[tuple[Arrival, asyncio.Future[Taken]]] = field(default_factory=deque)
     weight: int = 0
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    running: int = 0
     gathering: bool = False
     closed_until: float = 0.0
     writers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WRITERS))
@@ -70,6 +70,7 @@ class Intake:
     def __init__(self, announce: Callable[[Tenant, Collection[UUID]], None]) -> None:
         self._announce = announce
         self._lines: dict[str, _Line] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, tenant: Tenant, arrival: Arrival) -> Taken:
         """Store a request; returns when it is on disk. Raises `Busy` when that is not to be had."""
@@ -79,10 +80,12 @@ class Intake:
         told: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
         line.waiting.append((arrival, told))
         line.weight += _weight(arrival)
-        if len(line.tasks) < WRITERS and not line.gathering:
+        if line.running < WRITERS and not line.gathering:
+            line.running += 1
+            line.gathering = True
             task = asyncio.create_task(self._write(tenant, line))
-            line.tasks.add(task)
-            task.add_done_callback(line.tasks.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await told
 
     async def passphrase(self, tenant: Tenant, key: bytes) -> str | None:
@@ -100,22 +103,28 @@ class Intake:
 
     async def close(self) -> None:
         """Wait until what has been taken is stored."""
-        await asyncio.gather(*(task for line in self._lines.values() for task in line.tasks))
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _write(self, tenant: Tenant, line: _Line) -> None:
-        while line.waiting:
-            line.gathering = True
-            await _gathered(line)
+        try:
+            while line.waiting:
+                line.gathering = True
+                await _gathered(line)
+                line.gathering = False
+                batch, fixes = [], 0
+                while line.waiting and fixes < MOST_TOGETHER:
+                    arrival, told = line.waiting.popleft()
+                    line.weight -= _weight(arrival)
+                    if not told.done():
+                        batch.append((arrival, told))
+                        fixes += _weight(arrival)
+                if batch:
+                    await self._store(tenant, line, batch)
+        finally:
+            # Before anything else can run: who comes next must not count on this task.
             line.gathering = False
-            batch, fixes = [], 0
-            while line.waiting and fixes < MOST_TOGETHER:
-                arrival, told = line.waiting.popleft()
-                line.weight -= _weight(arrival)
-                if not told.done():
-                    batch.append((arrival, told))
-                    fixes += _weight(arrival)
-            if batch:
-                await self._store(tenant, line, batch)
+            line.running -= 1
 
     async def _store(
         self, tenant: Tenant, line: _Line, batch: Sequence[tuple[Arrival, asyncio.Future[Taken]]]

@@ -1,10 +1,7 @@
 """A database that is gone: its own regency says so, in time, and the others go on."""
 
-import os
-import signal
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import httpx2
 import psycopg
@@ -100,37 +97,3 @@ def test_an_upload_does_not_wait_for_redis(world: World, people: People, issue) 
         world.redis.start()
     # No hint was sent: the sweep finds the trip all the same.
     assert until(lambda: judged(trip))
-
-
-def test_a_writer_that_is_killed_is_begun_anew(world: World, people: People, issue) -> None:
-    someone = people.fresh()
-    trip = issue(someone, plan(-3, 2))["id"]
-    token = ask(someone.front_end, "pairDevice", client="TRACCAR", name="Ponsel")["token"]
-    first, second = fixes_at(SAMARINDA, today() - timedelta(days=3), 6, 6.5, every_minutes=30)
-
-    def send(fix) -> int:
-        sent = {"id": token, "timestamp": fix["time"], "lon": fix["lon"], "lat": fix["lat"]}
-        address = f"{world.base_url}/{someone.slug}/track/traccar"
-        return httpx2.post(address, data=sent, timeout=20, trust_env=False).status_code
-
-    assert send(first) == 200
-    os.kill(writer_of(world.processes["api"].pid), signal.SIGKILL)
-    assert until(lambda: send(second) == 200)
-    assert kept(trip) == 2
-
-
-def writer_of(pid: int) -> int:
-    """The child that stores what phones send."""
-    (found,) = (
-        int(process.name)
-        for process in Path("/proc").glob("[0-9]*")
-        if parent_of(process) == pid and b"graphql_api.writer" in (process / "cmdline").read_bytes()
-    )
-    return found
-
-
-def parent_of(process: Path) -> int | None:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:  # it has ended
-        return None
