@@ -31,7 +31,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
     ("measure", "sides", "results"),
     [
         (
-            lambda *where: ingest.measure(*where, rounds=1, uploads=16, singles=512),
+            lambda *where: ingest.measure(*where, rounds=1, uploads=64, singles=512),
             10,
             [
                 "Rasio laju, 100 titik : COPY: ",

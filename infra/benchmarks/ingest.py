@@ -29,7 +29,7 @@ from infra.world import World
 from tenants.server import names_of
 
 UPLOAD: Final = 100
-UPLOADING: Final = (1, 8, 16)
+UPLOADING: Final = (1, 16, 64)
 SINGLE: Final = 64
 DATABASE: Final = "jejak_bench"
 # What a table of positions usually is: a row a fix, found by trip and time. No geometry and no
@@ -52,7 +52,7 @@ def measure(
     _travellers: Sequence[Traveller],
     *,
     rounds: int = 5,
-    uploads: int = 640,
+    uploads: int = 1_280,
     singles: int = 6_400,
     judged: bool = False,
 ) -> Report:
