@@ -139,9 +139,7 @@ class Intake:
                 _tell(told, None)
             line.closed_until = inf
         found = await running
-        line.closed_until = 0.0
-        if not any(found):
-            line.closed_until = time.monotonic() + PAUSE
+        line.closed_until = 0.0 if any(found) else time.monotonic() + PAUSE
         for (_, told), taken in zip(batch, found, strict=True):
             _tell(told, taken)
         news = {trip_id for taken in found if taken for trip_id in taken.trip_ids}

@@ -71,8 +71,6 @@ class Taken:
 
     device_id: UUID | None = None
     asked: bool = False
-    accepted: int = 0
-    not_kept: int = 0
     trip_ids: set[UUID] = field(default_factory=set)
 
 
@@ -95,18 +93,18 @@ class _Window:
     issued: bool
     pauses: Sequence[tuple[float, float]]
 
-    def divide(self, sent: Fixes) -> tuple[Fixes, int, Fixes]:
-        """The fixes to keep, how many fall into a pause, and those that are not of this trip."""
+    def divide(self, sent: Fixes) -> tuple[Fixes, bool, Fixes]:
+        """The fixes to keep, whether any fall into a pause, and those that are not of this trip."""
         if not len(sent):
-            return sent, 0, sent
+            return sent, False, sent
         time = sent.time
         if not self.pauses and self.start <= time.min() and time.max() <= self.end:
-            return sent, 0, NOTHING
+            return sent, False, NOTHING
         inside = (time >= self.start) & (time <= self.end)
         paused = np.zeros(len(time), dtype=np.bool_)
         for start, end in self.pauses:
             paused |= inside & (time >= start) & (time < end)
-        return sent.only(inside & ~paused), int(paused.sum()), sent.only(~inside)
+        return sent.only(inside & ~paused), bool(paused.any()), sent.only(~inside)
 
     def tracks(self, at: float) -> bool:
         """Whether the traveller is tracked at a time."""
@@ -144,7 +142,6 @@ def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datet
         for window in mine:
             kept, paused, rest = window.divide(rest)
             if paused:
-                one.not_kept += paused
                 left_out.add((device.id, PAUSED))
             if len(kept) and window.finished:
                 kept = tracks.unknown(session, window.trip_id, fixes.canonical(kept))
@@ -153,12 +150,10 @@ def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datet
                 for part in kept.parts()
             ]
         if len(rest):
-            one.not_kept += len(rest)
             left_out.add((device.id, OUTSIDE))
     counts = chunks.append(session, [addition for *_, addition in parts], chains)
     begun = set()
     for (one, window, _), count in zip(parts, counts, strict=True):
-        one.accepted += count
         if count:
             one.trip_ids.add(window.trip_id)
             if window.issued:
@@ -236,17 +231,11 @@ def _windows(
     paused = pauses.paused(session, chains) if chains else {}
     found: dict[UUID, list[_Window]] = defaultdict(list)
     for row in rows:
-        start, end = (
-            windows.midnight(row.starts_on, zone),
-            windows.midnight(row.ends_on + ONE_DAY, zone),
-        )
-        if row.finished_at is not None:
-            end = min(end, row.finished_at)
         found[row.traveller_id].append(
             _Window(
                 row.id,
-                start.timestamp(),
-                end.timestamp(),
+                windows.start(row, zone).timestamp(),
+                windows.end(row, zone).timestamp(),
                 row.finished_at is not None,
                 row.state == TripState.ISSUED,
                 [(since.timestamp(), until.timestamp()) for since, until in paused.get(row.id, ())],

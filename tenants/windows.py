@@ -2,11 +2,23 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, or_
 
 from tenants.models import Trip
+
+
+class Dated(Protocol):
+    """A trip, or as much of its row as its window follows from."""
+
+    @property
+    def starts_on(self) -> date: ...
+    @property
+    def ends_on(self) -> date: ...
+    @property
+    def finished_at(self) -> datetime | None: ...
 
 
 @lru_cache(maxsize=4_096)
@@ -15,12 +27,12 @@ def midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
-def start(trip: Trip, zone: str) -> datetime:
+def start(trip: Dated, zone: str) -> datetime:
     """When tracking may begin: the first minute of the first day, in the regency's zone."""
     return midnight(trip.starts_on, zone)
 
 
-def end(trip: Trip, zone: str) -> datetime:
+def end(trip: Dated, zone: str) -> datetime:
     """When tracking ends: with the last day, or earlier when the traveller said she is back."""
     until = midnight(trip.ends_on + timedelta(days=1), zone)
     return min(until, trip.finished_at) if trip.finished_at else until
