@@ -38,10 +38,9 @@ def test_other_rules_are_tried_on_closed_trips_and_then_applied(people, issue, s
     someone, first = people.fresh(), today() - timedelta(days=5)
     planned = plan(-5, 2)
     trip = issue(someone, planned)
-    for day in range(2):
-        record(
-            someone.front_end, trip["id"], fixes_at(BALIKPAPAN, first, 24 * day + 5, 24 * day + 22)
-        )
+    # Together: a worker that looks between two uploads would leave one more final verdict.
+    both = [fixes_at(BALIKPAPAN, first, 24 * day + 5, 24 * day + 22) for day in range(2)]
+    record(someone.front_end, trip["id"], [fix for fixes in both for fix in fixes])
     inspector = people.as_("inspektur")
     assert verdict(inspector, trip["id"])["verdict"]["outcome"] == "CONFORMS"
     asked = ["try", "samarinda", "--ruleset", "2", "--since", str(first)]
