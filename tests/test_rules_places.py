@@ -20,6 +20,7 @@ from tests.tracks import (
     VILLAGE,
     Place,
     at,
+    claim,
     moved,
     silence,
     trip,
@@ -28,6 +29,7 @@ from tests.tracks import (
 from workers.case import DeviationKind, Fixes, Flight, Plan, PlannedLeg, Position, Severity
 
 NOTE, LOW, MEDIUM, HIGH = Severity
+BORDER: Place = (117.25, -0.502)  # 200 m beyond home's border, well within its tolerance
 FRIENDS: Place = (117.25, -0.55)  # 22 km north of the hotel, in the same city
 
 
@@ -128,6 +130,27 @@ class TestLodging:
         early = walk((0, OFFICE), (8, OFFICE), (10, HOTEL), (40, HOTEL), (42, OFFICE), (96, OFFICE))
         assert self.find(lodged(), late) is None
         assert self.find(lodged(), early) is None
+
+    @pytest.mark.parametrize(
+        ("place", "lodging", "days", "expected"),
+        [
+            (BORDER, HOTEL, 4, MEDIUM),
+            (BORDER, HOTEL, None, MEDIUM),
+            (BORDER, HOTEL, 3, None),  # came home early, and claims no more
+            (BORDER, BORDER, 4, None),
+            (OFFICE, HOTEL, 4, None),  # certainly at home: that is NEVER_LEFT's
+            (VILLAGE, HOTEL, 4, None),  # certainly elsewhere: WRONG_REGION's
+        ],
+    )
+    def test_nights_at_a_border_are_at_the_lodging_or_not(self, place, lodging, days, expected):
+        track = walk((0, place), (96, place))
+        assert severity(self.find(lodged(lodging), track, claim=days and claim(days))) is expected
+
+    def test_at_a_border_every_night_must_be_known(self):
+        along = partial(walk, (0, BORDER), (40, (117.3, -0.5)), (96, BORDER))
+        assert self.find(lodged(), along()) is not None
+        for silent in ((20, 50), (70, 96), (0, 30)):
+            assert self.find(lodged(), along(silent=[silent])) is None
 
     def test_of_legs_that_share_a_night_either_lodging_is_right(self):
         plan = lodged()

@@ -51,7 +51,10 @@ how near a fix must be for a time to be known."""
 
 @dataclass(slots=True)
 class Found:
-    """How often something was so, and was said: of the first those with enough coverage count."""
+    """How often something was so, and was said: of the first those with enough coverage count.
+
+    `noted`: said only as a note, which accuses nobody.
+    """
 
     so: int = 0
     hit: int = 0
@@ -63,13 +66,21 @@ class Found:
         return self.hit / self.so if self.so else None
 
     @property
+    def told(self) -> float | None:
+        """Recall where a note is enough: an inspector reads it, though nobody is accused."""
+        return (self.hit + self.noted) / self.so if self.so else None
+
+    @property
     def precision(self) -> float | None:
         return self.hit / (self.hit + self.false) if self.hit + self.false else None
 
 
 @dataclass(slots=True)
 class Group:
-    """Trips with something in common: all, those of a story, those of a kind of phone."""
+    """Trips with something in common: all, those of a story, those of a kind of phone.
+
+    `suspected`: honest trips with a note that the phone may have been made to lie.
+    """
 
     trips: int = 0
     unverifiable: int = 0
@@ -78,6 +89,7 @@ class Group:
     honest_days: int = 0
     honest_unverifiable: int = 0
     accused: Counter[str] = field(default_factory=Counter)
+    suspected: int = 0
     found: Found = field(default_factory=Found)
     arrivals: list[float] = field(default_factory=list)
     departures: list[float] = field(default_factory=list)
@@ -96,6 +108,7 @@ class Group:
             "honest_trips": self.honest,
             "honest_days": self.honest_days,
             "honest_unverifiable": _share(self.honest_unverifiable, self.honest),
+            "honest_suspected": self.suspected,
             "false_accusations": dict(self.accused),
             "false_accusations_per_100_honest_days": self.accusations,
             "expected": self.found.so,
@@ -126,8 +139,9 @@ class Accuracy:
         truth, known = trip.truth, heard(trip, SILENCE) > KNOWN
         since, until = truth.interval
         said = [d for d in verdict.deviations if _counts(d.kind, d.severity)]
-        hits = {d.kind for d in said if d.started_at <= until and d.ended_at >= since}
-        noted = {d.kind for d in verdict.deviations} - {d.kind for d in said}
+        then = [d for d in verdict.deviations if d.started_at <= until and d.ended_at >= since]
+        hits = {d.kind for d in then if _counts(d.kind, d.severity)}
+        noted = {d.kind for d in then} - hits
         false = {d.kind for d in said} - truth.must - truth.may - NOTES
         missed = {kind for kind in truth.must - hits if known or kind in NOTES}
         for kind in truth.must:
@@ -141,6 +155,7 @@ class Accuracy:
             if truth.must & asked and heard(trip, silence) > KNOWN:
                 self.bars[name].so += 1
                 self.bars[name].hit += bool(hits & enough)
+                self.bars[name].noted += bool(noted & enough) and not hits & enough
         for group in (self.everything, self.stories[trip.story], self.phones[trip.client]):
             _add(group, trip, verdict, false)
             if known and truth.must:
@@ -183,12 +198,12 @@ class Accuracy:
                 ("Aturan", "Rule"),
                 (("benar ada", "so"), ("ditemukan", "found"), ("dicatat saja", "only noted")),
                 (("keliru", "false"), ("ketepatan", "precision"), ("perolehan", "recall")),
+                (("dengan catatan", "with notes"),),
                 rows=[
                     (
                         name,
                         *map(str, (found.so, found.hit, found.noted, found.false)),
-                        _percent(found.precision),
-                        _percent(found.recall),
+                        *map(_percent, (found.precision, found.recall, found.told)),
                     )
                     for name, found in (*self.rules.items(), *self.bars.items())
                 ],
@@ -310,6 +325,8 @@ def _add(group: Group, trip: Scenario, verdict: Verdict, false: set[DeviationKin
         group.honest_days += len(verdict.days)
         group.honest_unverifiable += unverifiable
         group.accused.update(kind.value for kind in false)
+        noted = (d.kind for d in verdict.deviations if d.severity is Severity.NOTE)
+        group.suspected += not FAKED.isdisjoint(noted)
     if trip.truth.must & (FAKED | {Kind.COPIED_TRACK, Kind.CARRIED_PHONE}):
         return
     for code, arrived, left in trip.truth.stays:
@@ -335,6 +352,7 @@ def _told(found: Found) -> dict[str, Any]:
         "false": found.false,
         "precision": found.precision,
         "recall": found.recall,
+        "recall_with_notes": found.told,
     }
 
 

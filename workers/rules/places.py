@@ -22,13 +22,17 @@ def lodging_mismatch(seen: Observed) -> Iterator[Deviation]:
     """Nights spent far from the declared lodging, between two presences at the destination.
 
     A night counts when the track shows the traveller farther away during at least half of it.
-    Nights before he arrived and after he left are on the way; silent ones say nothing.
+    Nights before he arrived and after he left are on the way; silent ones say nothing. Where a
+    border leaves it open whether he was at the destination at all, all of the leg's nights count,
+    once all are known and claimed: who sleeps at a border is at the lodging or is not.
     """
     for leg, present in zip(seen.itinerary.legs, seen.present, strict=True):
         there = np.flatnonzero(present)
-        if leg.lodging is None or not len(there):
+        if leg.lodging is None or not (len(there) or _undecided(seen)):
             continue
-        arrived, left = seen.spells["start"][there[0]], seen.spells["end"][there[-1]]
+        arrived, left = -np.inf, np.inf
+        if len(there):
+            arrived, left = seen.spells["start"][there[0]], seen.spells["end"][there[-1]]
         planned = [leg.arrive_on + i * DAY for i in range((leg.depart_on - leg.arrive_on).days)]
         nights = [
             night
@@ -36,9 +40,21 @@ def lodging_mismatch(seen: Observed) -> Iterator[Deviation]:
             if night is not None and arrived <= night.start and night.end <= left
         ]
         far = [night for night in nights if night.metres is not None]
-        if far:
+        if far and (len(there) or len(far) == len(planned)):
             everything = len(far) > 1 and len(far) == sum(night.known for night in nights)
             yield _mismatch(seen, leg, far, len(planned), everything)
+
+
+def _undecided(seen: Observed) -> bool:
+    """Whether the whole of a trip that is over may have been where it was to be, or at home.
+
+    Coming home early is a duty once the work is done, so days that are not claimed say nothing.
+    """
+    claim = seen.dossier.claim
+    if not seen.final or (claim and claim.days < len(seen.spans)):
+        return False
+    known = seen.coverage >= seen.rules.never_left_coverage
+    return known and bool(seen.right.all()) and not seen.home.all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +265,13 @@ PLACES = (
         ),
         Text(
             "Hanya malam di antara dua kehadiran di tujuan, yang setidaknya separuhnya pasti jauh; "
-            "malam tanpa jejak, di jalan, atau tanpa penginapan yang dinyatakan tidak dinilai.",
+            "malam tanpa jejak, di jalan, atau tanpa penginapan yang dinyatakan tidak dinilai. Di "
+            "perbatasan, bila tujuan mungkin saja tercapai: hanya bila semua malam yang diklaim "
+            "pasti jauh.",
             "Only nights between two presences at the destination, at least half of them certainly "
-            "far; silent ones, those on the way or without a declared lodging are not judged.",
+            "far; silent ones, those on the way or without a declared lodging are not judged. At a "
+            "border, where the destination may have been reached: only if all the nights claimed "
+            "are certainly far.",
         ),
         Text(
             "Kuitansi penginapan lain, atau pernyataan tidak menginap.",
