@@ -21,7 +21,7 @@ from graphql_api.live import News
 from graphql_api.login import login_routes
 from graphql_api.pairing import profile_route
 from graphql_api.start import start_route
-from graphql_api.track import track_route
+from graphql_api.track import Track
 from graphql_api.transport import GraphQLView
 from tenants import catalogue
 from tenants.access import Viewer
@@ -124,7 +124,6 @@ def create_app() -> Starlette:
     )
     app = Starlette(
         routes=[
-            track_route(),  # most requests are a phone's
             Route("/health", _health),
             *login_routes(),
             start_route(),
@@ -136,7 +135,8 @@ def create_app() -> Starlette:
         ],
         lifespan=lifespan,
     )
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Track)
+    app.add_middleware(SecurityHeaders)  # of Track's answers too: the last is the outermost
     return app
 
 

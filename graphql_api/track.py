@@ -1,25 +1,24 @@
 """/{realm}/track/{format}: where phones send what they record, each in its own way."""
 
+import re
 import time
 from base64 import b64decode
-from binascii import Error as NotBase64
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Final
 
 from anyio import to_thread
-from starlette.datastructures import Headers, QueryParams
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graphql_api.intake import Busy, Intake
 from graphql_api.phones import gpslogger, gpx, overland, owntracks, traccar
 from graphql_api.phones.answers import Outcome, answer
-from graphql_api.phones.reading import Reason, Upload
+from graphql_api.phones.reading import Reason, Upload, fields
 from tenants import catalogue, devices
 from tenants.intake import Arrival
 from tenants.models import PhoneClient
@@ -57,41 +56,50 @@ FORMATS: Final[Mapping[str, _Format]] = {
 }
 
 
-def track_route() -> Route:
-    """For every regency and every format."""
-    return Route("/{realm}/track/{format}", Track())
+PATH: Final = re.compile(r"/([^/]+)/track/([^/]+)/?")
 
 
 class Track:
-    """ASGI endpoint, without what a request does not need: most requests are one fix."""
+    """ASGI middleware that answers phones, in every regency and format, and lets all else pass.
 
-    def __init__(self) -> None:
+    It stands before routing and does without what a request does not need: most are one fix.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
         self._tenants: dict[str, tuple[Tenant, float]] = {}
         self._rates = Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(scope, receive)
-        await response(scope, receive, send)
+        asked = PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if asked is None:
+            await self._app(scope, receive, send)
+        else:
+            response = await self._answer(asked[1], asked[2], scope, receive)
+            await response(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        found = FORMATS.get(scope["path_params"]["format"])
+    async def _answer(self, realm: str, name: str, scope: Scope, receive: Receive) -> Response:
+        found = FORMATS.get(name)
         if found is None:
             return Response(status_code=404)
         if scope["method"] not in ("POST", "GET", "PUT"):
             return Response(status_code=405, headers={"Allow": "POST"})
         try:
-            tenant = await self._tenant(scope["path_params"]["realm"])
+            tenant = await self._tenant(realm)
         except UnknownTenant:
             return Response(status_code=404)
-        body = await _body(receive)
+        try:
+            body = await _body(receive)
+        except ClientDisconnect:  # nobody reads the answer
+            return Response(status_code=400)
         if body is None:
             return _said(found.client, Outcome.TOO_LARGE)
         return await self._taken(scope, tenant, found, body)
 
     async def _taken(self, scope: Scope, tenant: Tenant, found: _Format, body: bytes) -> Response:
-        query = dict(QueryParams(scope["query_string"])) if scope["query_string"] else {}
+        query = fields(scope["query_string"])
         intake: Intake = scope["state"]["intake"]
-        token = _token(Headers(scope=scope)) or query.get("token")
+        token = _token(scope) or query.get("token")
         key = devices.token_hash(token) if token else b""
         try:
             upload = await _read(found, body, query, partial(intake.passphrase, tenant, key))
@@ -144,10 +152,12 @@ def _said(client: PhoneClient, outcome: Outcome, *, ask: bool = False) -> Respon
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The request's body, None when it is too long."""
+    """The request's body, None when it is too long; raises `ClientDisconnect` when it is cut."""
     parts, size = [], 0
     while True:
         message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > MOST_BYTES:
@@ -156,16 +166,18 @@ async def _body(receive: Receive) -> bytes | None:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _token(headers: Headers) -> str | None:
+def _token(scope: Scope) -> str | None:
     """What a phone signs in with: the password of Basic, or a bearer token."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    said = next((value for name, value in headers if name == b"authorization"), b"")
+    scheme, _, given = said.decode("latin-1").partition(" ")
     match scheme.lower():
         case "bearer":
             return given.strip()
         case "basic":
             try:
                 return b64decode(given).decode().partition(":")[2]
-            except (NotBase64, UnicodeDecodeError):
+            except ValueError:
                 return None
     return None
 

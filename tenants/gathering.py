@@ -221,7 +221,7 @@ def seconds(value: object) -> float:
 
     Raises TypeError, ValueError, OverflowError.
     """
-    if isinstance(value, str) and ("-" in value[1:] or ":" in value or "T" in value):
+    if isinstance(value, str) and ("T" in value or ":" in value or "-" in value[1:]):
         moment = datetime.fromisoformat(value.strip())
         if moment.tzinfo is None:
             raise NoZone

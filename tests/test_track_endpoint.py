@@ -2,6 +2,8 @@
 
 import base64
 import json
+import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -251,3 +253,45 @@ def test_an_unknown_format_is_absent(paired, people):
     phone = paired(people.fresh())
     assert phone.send(path="telepati").status_code == 404
     assert phone.send("DELETE").status_code == 405
+    assert phone.send(path="traccar/1").status_code == 404
+
+
+def test_a_path_that_ends_in_a_slash_is_the_same(trip_of, paired):
+    who, trip = trip_of()
+    phone = paired(who)
+    (at,) = hours(trip, 10)
+    query = {"id": phone.pairing["token"], "timestamp": int(at.timestamp()), "lon": 117.1, "lat": 0}
+    assert phone.send(path=f"traccar/?{urlencode(query)}").status_code == 200
+    assert len(stored(who, trip).fixes) == 1
+
+
+@pytest.mark.parametrize("path", ["traccar", "telepati"])
+def test_browsers_are_told_to_load_nothing(paired, people, path):
+    answer = paired(people.fresh()).send(path=path)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize("given", [b"Basic \xe9", b"Basic a", b"Basic", b"Bearer", b"\xff", b""])
+def test_what_nobody_signs_in_with(paired, people, given):
+    phone = paired(people.fresh(), "OWNTRACKS")
+    answer = phone.send(content=b"[]", headers={b"Authorization": given})
+    assert answer.status_code == 503
+
+
+def test_of_a_request_that_is_cut_off_nothing_is_kept(trip_of, paired):
+    who, trip = trip_of()
+    phone = paired(who)
+    first, second = hours(trip, 10, 11)
+    token, at = phone.pairing["token"], int(first.timestamp())
+    address, _, path = phone.base.removeprefix("http://").partition("/")
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(
+            f"POST /{path}/traccar HTTP/1.1\r\nHost: {host}\r\nContent-Length: 200\r\n\r\n"
+            f"id={token}&timestamp={at}&lat=-1.268&lon=11".encode()
+        )
+        time.sleep(0.2)  # until it is being read: what comes with the end is not read at all
+    time.sleep(0.2)
+    assert phone.fixes([second]).status_code == 200
+    assert stored(who, trip).fixes.time.tolist() == [second.timestamp()]

@@ -6,22 +6,19 @@ Source: its documentation of custom URLs. We tell people to configure
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from graphql_api.phones.reading import (
     PERCENT,
+    Columns,
     Object,
     Reason,
     Upload,
-    columns,
     form,
     nothing,
-    numbers,
     read_members,
     unusable,
 )
-from tenants.fixes import Fixes
 from tenants.intake import Unusable
 
 
@@ -29,20 +26,21 @@ def read(body: bytes, query: Mapping[str, str], *, now: datetime) -> Upload:
     """The fix of a request."""
     fields = form(body, query)
     if isinstance(fields, Unusable):
-        return replace(nothing(), unusable=(fields,))
+        return nothing(fields)
     if not fields:
         return unusable(Reason.NO_FIX)
     return read_members([fields], _columns, now=now)
 
 
-def _columns(requests: list[Object]) -> Fixes:
-    return columns(
+def _columns(requests: list[Object]) -> Columns:
+    return Columns(
         time=[fields.get("time") for fields in requests],
         lon=[fields.get("lon") for fields in requests],
         lat=[fields.get("lat") for fields in requests],
         accuracy=[fields.get("acc") for fields in requests],
-        speed=numbers([fields.get("spd") for fields in requests]),
-        battery=numbers([fields.get("batt") for fields in requests]) / PERCENT,
+        speed=[fields.get("spd") for fields in requests],
+        battery=[fields.get("batt") for fields in requests],
+        full=PERCENT,
     )
 
 

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Final
 
 from graphql_api.phones.reading import (
+    Columns,
     Object,
     Reason,
     Upload,
     checked,
-    columns,
     nothing,
     unusable,
 )
@@ -72,7 +72,7 @@ def read(
     except _Full:
         return unusable(Reason.TOO_LARGE, {"points": MOST_POINTS})
     points = into.points
-    raw = columns(
+    raw = Columns(
         time=[point["time"] for point in points],
         lon=[point["lon"] for point in points],
         lat=[point["lat"] for point in points],

@@ -5,7 +5,6 @@ unknown), `horizontal_accuracy` m, `battery_level` from 0 to 1.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,19 +12,17 @@ import orjson
 
 from graphql_api.phones.reading import (
     MOST_MEMBERS,
+    Columns,
     Object,
     Reason,
     Upload,
-    columns,
     document,
     inner,
     nothing,
-    numbers,
     read_members,
     said,
     unusable,
 )
-from tenants.fixes import Fixes
 from tenants.intake import Unusable
 
 
@@ -38,18 +35,16 @@ def read(
     """The fixes among the features of a batch."""
     held = document(body)
     if isinstance(held, Unusable):
-        return replace(nothing(), unusable=(held,))
+        return nothing(held)
     features = held.get("locations") if isinstance(held, dict) else None
     if not isinstance(features, list):
         return unusable(Reason.BAD_VALUE, held)
     if len(features) > MOST_MEMBERS:
         return unusable(Reason.TOO_LARGE, {"members": len(features)})
-    told = [each for each in features if _tells(each)]
-    if not told:
-        return read_members(features, _columns, now=now)
-    upload = read_members([each for each in features if not _tells(each)], _columns, now=now)
-    others = (Unusable(Reason.NO_FIX, said(each)) for each in told)
-    return replace(upload, unusable=(*upload.unusable, *others))
+    others = [Unusable(Reason.NO_FIX, said(each)) for each in features if _tells(each)]
+    if others:
+        features = [each for each in features if not _tells(each)]
+    return read_members(features, _columns, now=now, others=others)
 
 
 def _tells(feature: Any) -> bool:
@@ -61,19 +56,19 @@ def _tells(feature: Any) -> bool:
     return type(properties) is dict and ("action" in properties or properties.get("type") == "trip")
 
 
-def _columns(features: list[Object]) -> Fixes:
+def _columns(features: list[Object]) -> Columns:
     properties = inner(features, "properties")
     positions = [
         each if type(each) is list and len(each) >= 2 else (None, None)
         for each in [geometry.get("coordinates") for geometry in inner(features, "geometry")]
     ]
-    return columns(
+    return Columns(
         time=[each.get("timestamp") for each in properties],
         lon=[position[0] for position in positions],
         lat=[position[1] for position in positions],
         accuracy=[each.get("horizontal_accuracy") for each in properties],
-        speed=numbers([each.get("speed") for each in properties]),
-        battery=numbers([each.get("battery_level") for each in properties]),
+        speed=[each.get("speed") for each in properties],
+        battery=[each.get("battery_level") for each in properties],
     )
 
 

@@ -6,7 +6,6 @@ Source: its booklet, "JSON" and "HTTP". `tst` epoch s, `acc` m, `vel` km/h, `bat
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,18 +17,16 @@ from graphql_api.phones.reading import (
     KMH,
     MOST_MEMBERS,
     PERCENT,
+    Columns,
     Object,
     Reason,
     Upload,
-    columns,
     document,
     nothing,
-    numbers,
     read_members,
     said,
     unusable,
 )
-from tenants.fixes import Fixes
 from tenants.intake import Unusable
 
 REPORT_LOCATION: Final = {"_type": "cmd", "action": "reportLocation"}
@@ -47,7 +44,7 @@ def read(
         return nothing()
     said_all = document(body)
     if isinstance(said_all, Unusable):
-        return replace(nothing(), unusable=(said_all,))
+        return nothing(said_all)
     messages: list[Any] = said_all if isinstance(said_all, list) else [said_all]
     if len(messages) > MOST_MEMBERS:
         return unusable(Reason.TOO_LARGE, {"members": len(messages)})
@@ -59,8 +56,7 @@ def read(
             others.append(found)
         else:
             locations.append(found)
-    upload = read_members(locations, _columns, now=now)
-    return replace(upload, unusable=(*upload.unusable, *others))
+    return read_members(locations, _columns, now=now, others=others)
 
 
 def _location(message: object, passphrase: str | None) -> Object | Unusable:
@@ -102,14 +98,16 @@ def decrypt(data: object, passphrase: str) -> bytes | None:
         return None
 
 
-def _columns(messages: list[Object]) -> Fixes:
-    return columns(
+def _columns(messages: list[Object]) -> Columns:
+    return Columns(
         time=[message.get("tst") for message in messages],
         lon=[message.get("lon") for message in messages],
         lat=[message.get("lat") for message in messages],
         accuracy=[message.get("acc") for message in messages],
-        speed=numbers([message.get("vel") for message in messages]) / KMH,
-        battery=numbers([message.get("batt") for message in messages]) / PERCENT,
+        speed=[message.get("vel") for message in messages],
+        battery=[message.get("batt") for message in messages],
+        metre_a_second=KMH,
+        full=PERCENT,
     )
 
 

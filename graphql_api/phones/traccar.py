@@ -5,17 +5,16 @@ knots, `batt` in percent. Nested (9.x): `coords.speed` in m/s, `battery.level` f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from graphql_api.phones.reading import (
     MOST_MEMBERS,
     PERCENT,
+    Columns,
     Object,
     Reason,
     Upload,
-    columns,
     document,
     flag,
     form,
@@ -23,15 +22,13 @@ from graphql_api.phones.reading import (
     is_json,
     name,
     nothing,
-    numbers,
     read_members,
     said,
     unusable,
 )
-from tenants.fixes import Fixes
 from tenants.intake import Unusable
 
-KNOT: Final = 1_852 / 3_600  # metres a second
+KNOTS: Final = 3_600 / 1_852  # in a metre a second
 NAMES: Final = ("id", "deviceid", "device_id")
 
 
@@ -39,24 +36,30 @@ def read(body: bytes, query: Mapping[str, str], *, now: datetime) -> Upload:
     """The fixes in a request; a heartbeat without a position is none."""
     members = _members(body, query)
     if isinstance(members, Unusable):
-        return replace(nothing(), unusable=(members,), device=name(_named(query)))
+        return nothing(members, device=name(_named(query)))
     if len(members) > MOST_MEMBERS:
         return unusable(Reason.TOO_LARGE, {"members": len(members)})
     flat: list[Any] = []
     nested: list[Object] = []
     others: list[Unusable] = []
     for member in members:
-        kept = _flat(member) if isinstance(member, dict) else member
+        location = member.get("location") if type(member) is dict else None
+        if type(location) is dict:
+            if location.get("coords"):
+                nested.append(location)
+            else:
+                others.append(Unusable(Reason.NO_FIX, said(member)))
+            continue
+        kept = _flat(member, location) if type(member) is dict else member
         if isinstance(kept, Unusable):
             others.append(kept)
-        elif isinstance(kept, dict) and isinstance(kept.get("location"), dict):
-            nested.append(kept["location"])
         else:
             flat.append(kept)
-    upload = read_members(flat, _flat_columns, now=now)
-    if nested:
-        upload += read_members(nested, _nested_columns, now=now)
-    return replace(upload, unusable=(*upload.unusable, *others), device=_device(members, query))
+    device = _device(members, query)
+    if not nested:
+        return read_members(flat, _flat_columns, now=now, others=others, device=device)
+    upload = read_members(flat, _flat_columns, now=now, device=device)
+    return upload + read_members(nested, _nested_columns, now=now, others=others)
 
 
 def _members(body: bytes, query: Mapping[str, str]) -> list[Any] | Unusable:
@@ -69,8 +72,8 @@ def _members(body: bytes, query: Mapping[str, str]) -> list[Any] | Unusable:
         return held
     members: list[Any] = []
     for member in held if isinstance(held, list) else [held]:
-        locations = member.get("location") if isinstance(member, dict) else None
-        if isinstance(locations, list):
+        locations = member.get("location") if type(member) is dict else None
+        if type(locations) is list:
             named = {key: member[key] for key in NAMES if key in member}
             members += [{"location": location, **named} for location in locations]
         else:
@@ -78,13 +81,8 @@ def _members(body: bytes, query: Mapping[str, str]) -> list[Any] | Unusable:
     return members
 
 
-def _flat(member: Object) -> Object | Unusable:
+def _flat(member: Object, location: object) -> Object | Unusable:
     """The member if it is to be a fix, `location=lat,lon` taken apart."""
-    location = member.get("location")
-    if isinstance(location, dict):
-        if not location.get("coords"):
-            return Unusable(Reason.NO_FIX, said(member))
-        return member
     if isinstance(location, str):
         lat, _, lon = location.partition(",")
         member = {**member, "lat": lat, "lon": lon}
@@ -95,35 +93,37 @@ def _flat(member: Object) -> Object | Unusable:
     return member
 
 
-def _flat_columns(members: list[Object]) -> Fixes:
-    return columns(
+def _flat_columns(members: list[Object]) -> Columns:
+    return Columns(
         time=[member.get("timestamp") for member in members],
         lon=[member.get("lon") for member in members],
         lat=[member.get("lat") for member in members],
         accuracy=[member.get("accuracy") for member in members],
-        speed=numbers([member.get("speed") for member in members]) * KNOT,
-        mock=[flag(member.get("mock")) for member in members],
-        battery=numbers([member.get("batt") for member in members]) / PERCENT,
+        speed=[member.get("speed") for member in members],
+        mock=[member.get("mock") for member in members],
+        battery=[member.get("batt") for member in members],
+        metre_a_second=KNOTS,
+        full=PERCENT,
     )
 
 
-def _nested_columns(locations: list[Object]) -> Fixes:
+def _nested_columns(locations: list[Object]) -> Columns:
     coords = inner(locations, "coords")
-    return columns(
+    return Columns(
         time=[location.get("timestamp") for location in locations],
         lon=[each.get("longitude") for each in coords],
         lat=[each.get("latitude") for each in coords],
         accuracy=[each.get("accuracy") for each in coords],
-        speed=numbers([each.get("speed") for each in coords]),
-        mock=[flag(location.get("mock")) for location in locations],
-        battery=numbers([each.get("level") for each in inner(locations, "battery")]),
+        speed=[each.get("speed") for each in coords],
+        mock=[location.get("mock") for location in locations],
+        battery=[each.get("level") for each in inner(locations, "battery")],
     )
 
 
 def _device(members: Sequence[object], query: Mapping[str, str]) -> str | None:
     """The one device that the request names; None if it names several."""
     try:
-        named = {_named(member) for member in members if isinstance(member, dict)} - {None}
+        named = {_named(member) for member in members if type(member) is dict} - {None}
     except TypeError:  # a list or an object for a name
         return None
     if not named:

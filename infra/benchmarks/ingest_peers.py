@@ -13,13 +13,14 @@ from typing import Any
 import uvicorn
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from graphql_api.intake import Busy, Intake, stored
 from graphql_api.phones import traccar
-from graphql_api.track import track_route
+from graphql_api.track import Track
 from tenants.intake import Arrival, Taken
 from tenants.realm import Tenant
 
@@ -57,7 +58,7 @@ def app(kind: str) -> Starlette:
     """The peer of this kind."""
     health = Route("/health", _health)
     if kind == "each":
-        return Starlette(routes=[health, track_route()], lifespan=_each)
+        return Starlette(routes=[health], middleware=[Middleware(Track)], lifespan=_each)
     bare = Route("/{realm}/track/{format}", _bare, methods=["POST"])
     return Starlette(routes=[health, bare])
 
