@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypedDict
 
 from anyio import to_thread
+from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
@@ -25,7 +26,7 @@ from graphql_api.track import Track
 from graphql_api.transport import GraphQLView
 from tenants import catalogue
 from tenants.access import Viewer
-from tenants.problems import NotSignedIn
+from tenants.problems import NotSignedIn, Unavailable
 from tenants.realm import close_engines
 from tenants.settings import settings
 from workers.queue import look_at
@@ -43,9 +44,13 @@ async def lifespan(_app: Starlette) -> AsyncIterator[State]:
     news = News(settings().redis_url)
     receiving = asyncio.create_task(news.run())
     intake = Intake(Announcements(news, look_at))
+    recovering = asyncio.create_task(_recover(intake))
     try:
         yield {"news": news, "intake": intake}
     finally:
+        recovering.cancel()
+        with suppress(asyncio.CancelledError):
+            await recovering
         await intake.close()
         receiving.cancel()
         with suppress(asyncio.CancelledError):
@@ -53,6 +58,14 @@ async def lifespan(_app: Starlette) -> AsyncIterator[State]:
         await news.close()
         close_engines()
         catalogue.close()
+
+
+async def _recover(intake: Intake) -> None:
+    try:
+        tenants = await to_thread.run_sync(catalogue.tenants)
+    except (DBAPIError, Unavailable):
+        return  # the sweep does it
+    await intake.recover(tenants)
 
 
 async def _tenant_context(connection: HTTPConnection) -> TenantContext:

@@ -1,21 +1,26 @@
-"""Requests of phones wait for each other: what arrives while one commit runs shares the next."""
+"""Requests of phones wait for each other: what arrives while one commit runs shares the next.
+
+A commit puts them into the regency's log, which is all that an acknowledgement waits for. After it
+the log is settled: what it holds becomes part of the tracks.
+"""
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
 from anyio import CapacityLimiter, to_thread
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 
-from tenants import devices, intake
+from tenants import devices, intake, settle
 from tenants.intake import Arrival, Taken, Unusable
 from tenants.problems import Unavailable
 from tenants.realm import Tenant
@@ -43,6 +48,14 @@ PATIENCE: Final = 10.0
 PAUSE: Final = 1.0
 """Seconds for which a database that did not answer is asked nothing more."""
 
+MOST_UNSETTLED: Final = 2_000_000
+"""Fixes in a regency's log from which it takes no more: some 80 MB."""
+
+REST: Final = 20
+LONGEST_REST: Final = 1.0
+"""Settling rests so many times as long as it took, so many seconds at most: the fixes of a phone
+that come meanwhile become one chunk. One that comes alone waits for nothing."""
+
 
 class Busy(Exception):
     """The regency's database is slow or gone: try again later."""
@@ -57,25 +70,30 @@ class _Line:
     running: int = 0
     gathering: bool = False
     closed_until: float = 0.0
+    unsettled: int = 0
+    settling: bool = False
     writers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(WRITERS))
     readers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
+    settlers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
 
 class Intake:
     """One line a regency: the trouble of one keeps nobody else waiting.
 
-    `announce(tenant, trip_ids)` is told after each commit which trips have news.
+    `announce(tenant, trip_ids)` is told which trips have news, after they were settled.
     """
 
     def __init__(self, announce: Callable[[Tenant, Collection[UUID]], None]) -> None:
         self._announce = announce
         self._lines: dict[str, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
 
     async def take(self, tenant: Tenant, arrival: Arrival) -> Taken:
-        """Store a request; returns when it is on disk. Raises `Busy` when that is not to be had."""
-        line = self._lines.setdefault(tenant.slug, _Line())
-        if line.weight >= MOST_WAITING or time.monotonic() < line.closed_until:
+        """Log a request; returns when it is on disk. Raises `Busy` when that is not to be had."""
+        line = self._line(tenant)
+        full = line.weight >= MOST_WAITING or line.unsettled >= MOST_UNSETTLED
+        if full or time.monotonic() < line.closed_until:
             raise Busy
         told: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
         line.waiting.append((arrival, told))
@@ -83,10 +101,14 @@ class Intake:
         if line.running < WRITERS and not line.gathering:
             line.running += 1
             line.gathering = True
-            task = asyncio.create_task(self._write(tenant, line))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._write(tenant, line))
         return await told
+
+    async def recover(self, tenants: Iterable[Tenant]) -> None:
+        """Settle what was left in these regencies' logs when a process ended."""
+        for tenant in tenants:
+            await self._pass(tenant, self._line(tenant))
+            self.logged(tenant, 0)
 
     async def passphrase(self, tenant: Tenant, key: bytes) -> str | None:
         """That of the device with this hash of a token; raises `Busy` when it cannot be asked."""
@@ -95,16 +117,24 @@ class Intake:
             with tenant.session(readonly=True) as session:
                 return devices.passphrase(session, key=key)
 
-        line = self._lines.setdefault(tenant.slug, _Line())
         try:
-            return await to_thread.run_sync(call, limiter=line.readers)
+            return await to_thread.run_sync(call, limiter=self._line(tenant).readers)
         except (Unavailable, OperationalError):
             raise Busy from None
 
     async def close(self) -> None:
-        """Wait until what has been taken is stored."""
+        """Wait until what has been taken is on disk, and settled if that is to be had."""
+        self._closing.set()
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _line(self, tenant: Tenant) -> _Line:
+        return self._lines.setdefault(tenant.slug, _Line())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _write(self, tenant: Tenant, line: _Line) -> None:
         try:
@@ -142,9 +172,46 @@ class Intake:
         line.closed_until = 0.0 if any(found) else time.monotonic() + PAUSE
         for (_, told), taken in zip(batch, found, strict=True):
             _tell(told, taken)
-        news = {trip_id for taken in found if taken for trip_id in taken.trip_ids}
-        if news:
-            self._announce(tenant, news)
+        known = zip(arrivals, found, strict=True)
+        self.logged(tenant, sum(len(sent.fixes) for sent, taken in known if taken))
+
+    def logged(self, tenant: Tenant, fixes: int) -> None:
+        """So many fixes more are in the regency's log, about: they are settled soon."""
+        line = self._line(tenant)
+        line.unsettled += fixes
+        if line.unsettled and not line.settling:
+            line.settling = True
+            self._begin(self._settle(tenant, line))
+
+    async def _settle(self, tenant: Tenant, line: _Line) -> None:
+        """Settle the log as long as anything is left in it."""
+        try:
+            while line.unsettled:
+                rest = await self._pass(tenant, line)
+                if self._closing.is_set():
+                    return
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), rest)
+        finally:
+            line.settling = False
+
+    async def _pass(self, tenant: Tenant, line: _Line) -> float:
+        """Settle once; for how many seconds to rest before the next time."""
+        began, before, line.unsettled = time.monotonic(), line.unsettled, 0
+        try:
+            settled = await to_thread.run_sync(settle.settle, tenant, limiter=line.settlers)
+        except Exception as reason:  # noqa: BLE001
+            # Nothing is lost. What went wrong may quote positions.
+            log.warning("%s: its log is not settled: %s", tenant.slug, type(reason).__name__)
+            line.unsettled += before
+            return PAUSE
+        line.unsettled += settled.left
+        if settled.trip_ids:
+            self._announce(tenant, settled.trip_ids)
+        if settled.left >= settle.MOST_SETTLED:
+            return 0.0
+        took = time.monotonic() - began
+        return LONGEST_REST if not settled.fixes else min(LONGEST_REST, REST * took)
 
 
 def _tell(told: asyncio.Future[Taken], taken: Taken | None) -> None:
@@ -171,14 +238,12 @@ def _weight(arrival: Arrival) -> int:
 
 
 def stored(tenant: Tenant, arrivals: Sequence[Arrival]) -> list[Taken | None]:
-    """What became of each; None where the database does not answer."""
+    """What became of each, once it is in the log; None where the database does not answer."""
     try:
         with tenant.session(readonly=False) as session:
             return list(intake.take(session, arrivals, zone=tenant.zone, now=datetime.now(UTC)))
-    except (Unavailable, OperationalError):
-        return [None] * len(arrivals)
     except Exception as reason:  # noqa: BLE001
-        if isinstance(reason, DBAPIError) and reason.connection_invalidated:
+        if settle.gone(reason):
             return [None] * len(arrivals)
         # What went wrong may quote positions.
         log.error("phones' requests cannot be stored: %s", type(reason).__name__)  # noqa: TRY400
@@ -190,4 +255,4 @@ def stored(tenant: Tenant, arrivals: Sequence[Arrival]) -> list[Taken | None]:
     # One that the database refuses must not keep the rest of a phone's queue from coming.
     said = {"fixes": len(arrival.fixes), "time": arrival.fixes.time.tolist()}
     none = arrival.fixes.only(np.zeros(len(arrival.fixes), dtype=np.bool_))
-    return stored(tenant, [Arrival(arrival.token_hash, none, (Unusable("REFUSED", said),))])
+    return stored(tenant, [Arrival(arrival.token_hash, none, (Unusable(intake.REFUSED, said),))])

@@ -37,7 +37,7 @@ from infra.processes import Process, SetupProblem, happens, stop_on_signals
 from infra.services import Service
 from infra.stories import Traveller
 from infra.world import World
-from tenants import catalogue, chunks, tracks
+from tenants import catalogue, chunks, journal, tracks
 from tenants.access import viewer_of
 from tenants.models import Member, Trip
 
@@ -80,14 +80,16 @@ class Found:
     lost: int = 0
     doubled: int = 0
     unsent: int = 0
+    unsettled: int = 0
     unjudged: int = 0
     broken: int = 0
 
     @property
     def sound(self) -> bool:
         """Whether nothing was lost, doubled or made up, and all of it judged and provable."""
-        wrong = (self.lost, self.doubled, self.unsent, self.unjudged, self.broken)
-        return not any(wrong) and self.acknowledged == self.recorded > 0
+        wrong = (self.lost, self.doubled, self.unsent)
+        behind = (self.unsettled, self.unjudged, self.broken)
+        return not any((*wrong, *behind)) and self.acknowledged == self.recorded > 0
 
     def print(self, *, as_json: bool) -> None:
         every = [each for kind in KINDS for each in self.recoveries[kind]]
@@ -103,6 +105,7 @@ class Found:
             ("Hilang", "lost", self.lost),
             ("Berlipat", "doubled", self.doubled),
             ("Tak pernah dikirim", "unsent", self.unsent),
+            ("Titik belum di jejak", "unsettled", self.unsettled),
             ("Perjalanan belum dinilai", "unjudged", self.unjudged),
             ("Rantai putus", "broken", self.broken),
             ("Jawaban yang menolak", "refused", dict(self.refused.most_common())),
@@ -228,14 +231,20 @@ class _Crashes:
 
 
 def _look(phones: Sequence[Phone], found: Found) -> None:
-    """Count what is not as it must be, once the workers had time to judge."""
+    """Count what is not as it must be, once there was time to settle the log and to judge."""
     tenant = catalogue.tenant(HOME)
     given = {"ids": list({phone.trip_id for phone in phones})}
+
+    def unsettled() -> int:
+        with tenant.session(readonly=True) as session:
+            return journal.left(session)
 
     def unjudged() -> int:
         with tenant.session(readonly=True) as session:
             return len(session.execute(UNJUDGED, given).all())
 
+    until(lambda: not unsettled())
+    found.unsettled = unsettled()
     until(lambda: not unjudged())
     found.unjudged = unjudged()
     with tenant.session(readonly=True) as session:

@@ -71,6 +71,13 @@ def trip(session: Session, viewer: Viewer, trip_id: UUID, *options: ORMOption) -
     return found
 
 
+def require_own_trip(session: Session, viewer: Viewer, trip_id: UUID) -> None:
+    """Raise `NotFound` unless the viewer is the trip's traveller."""
+    own = select(Trip.id).where(Trip.id == trip_id, Trip.traveller_id == viewer.member_id)
+    if session.scalar(own) is None:
+        raise NotFound("Perjalanan dinas")
+
+
 def member(session: Session, viewer: Viewer, member_id: UUID) -> Member:
     """One member whose trips the viewer may see; raises `NotFound`."""
     found = session.scalar(select(Member).where(Member.id == member_id, members(viewer)))

@@ -1,11 +1,11 @@
-"""Chunks: uploads of fixes as they are stored, each one link of its trip's chain of digests."""
+"""Chunks: fixes as they are stored, many together, each one link of its trip's chain of digests."""
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -14,46 +14,51 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tenants.fixes import PLAIN_BYTES, Fixes, Floats, canonical_parts, joined, table, time_of
+from tenants import binary
+from tenants.fixes import (
+    MOST_FIXES,
+    PLAIN_BYTES,
+    Fixes,
+    Ints,
+    canonical_order,
+    rounded,
+    table,
+    time_of,
+)
 from tenants.problems import Unavailable
 
-WKB_POINT, WKB_LINESTRING, WKB_M, WKB_SRID = 1, 2, 0x40000000, 0x20000000
-POINT_BYTES: Final = 24
 POSTGRES_EPOCH: Final = 946_684_800
-REAL, FLAG = (np.dtype([("bytes", ">i4"), ("value", kind)]) for kind in (">f4", "?"))
-"""Elements of arrays of real and boolean as PostgreSQL sends and takes them."""
-
-REAL_TYPE, FLAG_TYPE = 700, 16
 NULL: Final = b"\xff\xff\xff\xff"
 LENGTH: Final = struct.Struct(">i")
-UNKNOWN: Final = np.array((4, np.nan), dtype=REAL).tobytes()
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
-    """Fixes for a trip, at least one, of the device that sent them."""
+class Source(NamedTuple):
+    """Whose fixes: the trip, and the device that sent them."""
 
     trip_id: UUID
     device: str
-    fixes: Fixes
 
 
 @dataclass(slots=True)
 class Chain:
-    """How far a trip's evidence has come: the newest link, and how much has arrived."""
+    """How far a trip's evidence has come: the newest link, and how much has arrived.
+
+    `newest` is the time of the newest fix, epoch s, and no chunk is longer than `longest`, s.
+    """
 
     head: bytes
     arrived: int
+    newest: float
+    longest: float
 
 
 @dataclass(slots=True)
 class _Chunk:
-    """An addition as it is stored: the bytes of its columns in PostgreSQL's binary form."""
+    """Fixes of one source as they are stored: their columns in PostgreSQL's binary form."""
 
     trip_id: UUID
     device: bytes
     digest: bytes
-    count: int
     times: tuple[float, float]
     last: tuple[float, float, float]
     columns: tuple[bytes | None, ...]
@@ -61,40 +66,124 @@ class _Chunk:
     link: bytes = b""
 
 
-def append(session: Session, additions: Sequence[Addition], chains: dict[UUID, Chain]) -> list[int]:
-    """Store additions as the next links of their trips' chains; how many fixes of each are new.
+def lock(session: Session, trip_ids: Collection[UUID]) -> dict[UUID, Chain]:
+    """The trips' chains, for nobody else to add to now."""
+    rows = session.connection().execute(LOCK, {"trips": list(trip_ids)})
+    return {
+        row.trip_id: Chain(bytes(row.chain_head), row.arrived, row.newest, row.longest)
+        for row in rows
+    }
 
-    None are where the very same was added before. The caller holds the progress of the trips, and
-    their `chains` go on with each link.
+
+LOCK: Final = text(
+    "SELECT trip_id, chain_head, arrived,"
+    " coalesce(extract(epoch FROM last_fix_at), '-infinity')::float8 AS newest,"
+    " extract(epoch FROM longest_chunk)::float8 AS longest"
+    " FROM trip_progress WHERE trip_id = ANY(CAST(:trips AS uuid[])) ORDER BY trip_id FOR UPDATE"
+)
+
+
+def append(
+    session: Session,
+    sent: Fixes,
+    source: Ints,
+    sources: Sequence[Source],
+    chains: Mapping[UUID, Chain],
+) -> list[int]:
+    """Store fixes as the next links of their trips' chains; how many of each source are new.
+
+    `source` is the number of each fix's in `sources`. Those of one source become one chunk, or as
+    many as `MOST_FIXES` needs. A fix that its trip has already, the same in all it says, is not
+    stored again, whoever sends it and with whatever else. The caller holds the progress of the
+    trips, and their `chains` go on with each link.
     """
-    if not additions:
-        return []
-    chunks = _chunks(additions)
-    there = _there(session, chunks)
-    added, counts = [], []
+    trip_ids = list(dict.fromkeys(each.trip_id for each in sources))
+    numbers = {trip_id: number for number, trip_id in enumerate(trip_ids)}
+    trip = np.array([numbers[each.trip_id] for each in sources], dtype=np.intp)[source]
+    sent = rounded(sent)
+    order = canonical_order(sent, trip)
+    sent, source, trip = sent.only(order), source[order], trip[order]
+    new = _new(session, sent, trip, [(each, chains[each]) for each in trip_ids])
+    order = np.flatnonzero(new)
+    order = order[np.argsort(source[order], kind="stable")]
+    if not len(order):
+        return [0] * len(sources)
+    sent, source = sent.only(order), source[order]
+    counts = np.bincount(source, minlength=len(sources))
+    first = np.cumsum(counts) - counts
+    starts = np.flatnonzero((np.arange(len(sent)) - first[source]) % MOST_FIXES == 0)
+    chunks = _chunks(sent, starts, [sources[number] for number in source[starts].tolist()])
     for chunk in chunks:
-        new = (chunk.trip_id, chunk.digest) not in there
-        counts.append(chunk.count if new else 0)
-        if new:
-            there.add((chunk.trip_id, chunk.digest))
-            chain = chains[chunk.trip_id]
-            chain.head = hashlib.sha256(chain.head + chunk.digest).digest()
-            chain.arrived += 1
-            chunk.link, chunk.arrival = chain.head, chain.arrived
-            added.append(chunk)
-    if added:
-        _copy(session, added)
-        _move_on(session, added, chains)
-    return counts
+        chain = chains[chunk.trip_id]
+        chain.head = hashlib.sha256(chain.head + chunk.digest).digest()
+        chain.arrived += 1
+        chain.newest = max(chain.newest, chunk.times[1])
+        chain.longest = max(chain.longest, chunk.times[1] - chunk.times[0])
+        chunk.link, chunk.arrival = chain.head, chain.arrived
+    _copy(session, chunks)
+    _move_on(session, chunks, chains)
+    return [int(count) for count in counts]
 
 
-def _chunks(additions: Sequence[Addition]) -> list[_Chunk]:
-    """All are brought into their form together: most hold one fix, and arrays are slow at that."""
-    sizes = [len(addition.fixes) for addition in additions]
-    fixes, part = canonical_parts(
-        joined([addition.fixes for addition in additions]), np.repeat(np.arange(len(sizes)), sizes)
-    )
-    starts = np.flatnonzero(np.diff(part, prepend=-1))
+def _new(
+    session: Session, sent: Fixes, trip: Ints, trips: Sequence[tuple[UUID, Chain]]
+) -> NDArray[np.bool_]:
+    """Which of these, in canonical order by trip, are not stored.
+
+    What is later than all that is stored is new, and that is nearly all: only of what is not are
+    the chunks of its time read.
+    """
+    new = np.ones(len(sent), dtype=np.bool_)
+    newest = np.array([chain.newest for _, chain in trips])
+    doubted = np.flatnonzero(sent.time <= newest[trip] + MICROSECOND)
+    if not len(doubted):
+        return new
+    time, whose = sent.time[doubted], trip[doubted]
+    apart = (np.diff(whose, prepend=-1) != 0) | (np.diff(time, prepend=-np.inf) > FAR_APART)
+    starts = np.flatnonzero(apart)
+    stops = np.append(starts[1:], len(doubted)) - 1
+    runs = list(zip(whose[starts].tolist(), time[starts], time[stops], strict=True))
+    given = {
+        "numbers": [number for number, *_ in runs],
+        "trips": [trips[number][0] for number, *_ in runs],
+        "from": [time_of(low - trips[number][1].longest - 1) for number, low, _ in runs],
+        "low": [time_of(low - MICROSECOND) for _, low, _ in runs],
+        "high": [time_of(high + MICROSECOND) for *_, high in runs],
+    }
+    rows = session.connection().execute(STORED, given).all()
+    if not rows:
+        return new
+    stored, sizes = _fixes(rows)
+    theirs = np.repeat([row.number for row in rows], sizes)
+    known = set(zip(theirs.tolist(), _rows(stored), strict=True))
+    mine = zip(whose.tolist(), _rows(sent.only(doubted)), strict=True)
+    new[doubted] = [each not in known for each in mine]
+    return new
+
+
+MICROSECOND: Final = 2e-6
+"""PostgreSQL's times are so exact, and a little more."""
+
+FAR_APART: Final = 3_600.0
+"""Seconds between fixes from which what is stored between them is not read."""
+
+STORED: Final = text(
+    "SELECT number, mock, ST_AsEWKB(path, 'NDR') AS path, array_send(accuracy) AS accuracy,"
+    " array_send(speed) AS speed, array_send(battery) AS battery"
+    " FROM unnest(CAST(:numbers AS int[]), CAST(:trips AS uuid[]), CAST(:from AS timestamptz[]),"
+    " CAST(:low AS timestamptz[]), CAST(:high AS timestamptz[]))"
+    " AS sent (number, trip_id, earliest, low, high) JOIN track_chunk stored"
+    " ON stored.trip_id = sent.trip_id AND started_at BETWEEN earliest AND high"
+    " AND ended_at >= low"
+)
+
+
+def _rows(fixes: Fixes) -> list[bytes]:
+    return [row.tobytes() for row in table(fixes)]
+
+
+def _chunks(fixes: Fixes, starts: Ints, sources: Sequence[Source]) -> list[_Chunk]:
+    """The chunks that begin at `starts`, each of its source; the bytes of all are made at once."""
     stops = np.append(starts[1:], len(fixes))
     rows, flags = table(fixes), np.logical_or.reduceat(fixes.flags, starts).tolist()
     mocked = np.logical_or.reduceat(fixes.mock, starts).tolist()
@@ -102,75 +191,31 @@ def _chunks(additions: Sequence[Addition]) -> list[_Chunk]:
     plain = np.ascontiguousarray(rows[:, :PLAIN_BYTES])
     points = np.column_stack([fixes.lon, fixes.lat, fixes.time]).astype("<f8").view(np.uint8)
     accuracy, speed, battery = (
-        _elements(values, REAL) for values in (fixes.accuracy, fixes.speed, fixes.battery)
+        binary.elements(values, binary.REAL)
+        for values in (fixes.accuracy, fixes.speed, fixes.battery)
     )
-    mock = _elements(fixes.mock, FLAG)
-    newest = zip(fixes.lon.tolist(), fixes.lat.tolist(), fixes.accuracy.tolist(), strict=True)
-    times, last = fixes.time.tolist(), list(newest)
+    mock = binary.elements(fixes.mock, binary.FLAG)
+    ends = stops - 1
+    times = zip(fixes.time[starts].tolist(), fixes.time[ends].tolist(), strict=True)
+    newest = (values[ends].tolist() for values in (fixes.lon, fixes.lat, fixes.accuracy))
+    last = zip(*newest, strict=True)
     found = []
-    for number, (addition, start, stop) in enumerate(
-        zip(additions, starts.tolist(), stops.tolist(), strict=True)
+    for number, (source, start, stop, spanned, at) in enumerate(
+        zip(sources, starts.tolist(), stops.tolist(), times, last, strict=True)
     ):
-        count, device = stop - start, addition.device.encode()
-        digest = hashlib.sha256(addition.trip_id.bytes + struct.pack("<H", len(device)) + device)
+        count, device = stop - start, source.device.encode()
+        digest = hashlib.sha256(source.trip_id.bytes + struct.pack("<H", len(device)) + device)
         digest.update((rows if flags[number] else plain)[start:stop].tobytes())
-        real, flag = _head(count, REAL_TYPE), _head(count, FLAG_TYPE)
+        real, flag = binary.head(count, binary.REAL_TYPE), binary.head(count, binary.FLAG_TYPE)
         columns = (
-            _ewkb(count) + points[start:stop].tobytes(),
+            binary.ewkb(count) + points[start:stop].tobytes(),
             real + accuracy[start:stop].tobytes(),
             real + speed[start:stop].tobytes(),
             flag + mock[start:stop].tobytes() if mocked[number] else None,
             real + battery[start:stop].tobytes() if charged[number] else None,
         )
-        found.append(
-            _Chunk(
-                addition.trip_id,
-                device,
-                digest.digest(),
-                count,
-                (times[start], times[stop - 1]),
-                last[stop - 1],
-                columns,
-            )
-        )
+        found.append(_Chunk(source.trip_id, device, digest.digest(), spanned, at, columns))
     return found
-
-
-def _elements(values: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
-    elements = np.empty(len(values), kind)
-    elements["bytes"], elements["value"] = kind["value"].itemsize, values
-    return elements
-
-
-def _head(count: int, element_type: int) -> bytes:
-    """What precedes the elements of an array of one dimension without nulls."""
-    return struct.pack(">iiIii", 1, 0, element_type, count, 1)
-
-
-def _ewkb(count: int) -> bytes:
-    """What precedes the points of a POINT M or LINESTRING M in EPSG:4326."""
-    if count == 1:
-        return struct.pack("<BII", 1, WKB_POINT | WKB_M | WKB_SRID, 4326)
-    return struct.pack("<BIII", 1, WKB_LINESTRING | WKB_M | WKB_SRID, 4326, count)
-
-
-def _there(session: Session, chunks: Sequence[_Chunk]) -> set[tuple[UUID, bytes]]:
-    """Which of these are stored already."""
-    given = {
-        "trips": [chunk.trip_id for chunk in chunks],
-        "starts": [time_of(chunk.times[0]) for chunk in chunks],
-        "digests": [chunk.digest for chunk in chunks],
-    }
-    rows = session.connection().execute(THERE, given)
-    return {(trip_id, bytes(digest)) for trip_id, digest in rows}
-
-
-THERE: Final = text(
-    "SELECT stored.trip_id, stored.digest FROM unnest(CAST(:trips AS uuid[]),"
-    " CAST(:starts AS timestamptz[]), CAST(:digests AS bytea[])) AS sent (trip_id, at, digest)"
-    " JOIN track_chunk stored ON stored.trip_id = sent.trip_id AND stored.started_at = sent.at"
-    " AND stored.digest = sent.digest"
-)
 
 
 def _copy(session: Session, chunks: Sequence[_Chunk]) -> None:
@@ -207,7 +252,7 @@ def _row(chunk: _Chunk) -> bytes:
     return b"".join(parts)
 
 
-def _move_on(session: Session, added: Sequence[_Chunk], chains: dict[UUID, Chain]) -> None:
+def _move_on(session: Session, added: Sequence[_Chunk], chains: Mapping[UUID, Chain]) -> None:
     """Note in each trip's progress what arrived, and its newest position."""
     newest = {chunk.trip_id: chunk for chunk in sorted(added, key=lambda chunk: chunk.times[1])}
     lon, lat, accuracy = zip(*(chunk.last for chunk in newest.values()), strict=True)
@@ -215,6 +260,7 @@ def _move_on(session: Session, added: Sequence[_Chunk], chains: dict[UUID, Chain
         "trips": list(newest),
         "arrived": [chains[trip_id].arrived for trip_id in newest],
         "heads": [chains[trip_id].head for trip_id in newest],
+        "longest": [chains[trip_id].longest for trip_id in newest],
         "at": [time_of(chunk.times[1]) for chunk in newest.values()],
         "lon": list(lon),
         "lat": list(lat),
@@ -225,13 +271,15 @@ def _move_on(session: Session, added: Sequence[_Chunk], chains: dict[UUID, Chain
 
 MOVE_ON: Final = text(
     "UPDATE trip_progress SET arrived = news.arrived, chain_head = news.head,"
+    " longest_chunk = make_interval(secs => longest),"
     " (last_fix_at, last_lon, last_lat, last_accuracy) = (SELECT at, lon, lat, accuracy FROM"
     " (VALUES (last_fix_at, last_lon, last_lat, last_accuracy),"
     "  (news.at, news.lon, news.lat, news.accuracy)) AS seen (at, lon, lat, accuracy)"
     "  ORDER BY at DESC NULLS LAST LIMIT 1)"
     " FROM unnest(CAST(:trips AS uuid[]), CAST(:arrived AS bigint[]), CAST(:heads AS bytea[]),"
     " CAST(:at AS timestamptz[]), CAST(:lon AS float8[]), CAST(:lat AS float8[]),"
-    " CAST(:accuracy AS real[])) AS news (trip_id, arrived, head, at, lon, lat, accuracy)"
+    " CAST(:accuracy AS real[]), CAST(:longest AS float8[]))"
+    " AS news (trip_id, arrived, head, at, lon, lat, accuracy, longest)"
     " WHERE trip_progress.trip_id = news.trip_id"
 )
 
@@ -275,23 +323,29 @@ READ: Final = text(
 
 
 def _track(chunks: Sequence[Any]) -> Track:
-    """Rows of one trip in one track; their bytes are joined, for a chunk is small."""
-    paths = [_points(row.path) for row in chunks]
-    sizes = [len(path) // POINT_BYTES for path in paths]
+    """Rows of one trip in one track."""
+    fixes, sizes = _fixes(chunks)
+    chunk = np.repeat(np.arange(len(chunks), dtype=np.int32), sizes)
+    return Track(fixes, chunk, tuple(bytes(row.digest) for row in chunks), chunks[-1].arrival)
+
+
+def _fixes(rows: Sequence[Any]) -> tuple[Fixes, list[int]]:
+    """What rows hold, one after the other, and how much each; their bytes are joined."""
+    paths = [binary.points(row.path) for row in rows]
+    sizes = [len(path) // binary.POINT_BYTES for path in paths]
     points = np.frombuffer(b"".join(paths), dtype="<f8").reshape(-1, 3)
     fixes = Fixes(
         time=points[:, 2].copy(),
         lon=points[:, 0].copy(),
         lat=points[:, 1].copy(),
-        accuracy=_reals([row.accuracy for row in chunks], sizes),
-        speed=_reals([row.speed for row in chunks], sizes),
+        accuracy=binary.reals([row.accuracy for row in rows], sizes),
+        speed=binary.reals([row.speed for row in rows], sizes),
         mock=np.concatenate(
-            [row.mock or np.zeros(size) for row, size in zip(chunks, sizes, strict=True)]
+            [row.mock or np.zeros(size) for row, size in zip(rows, sizes, strict=True)]
         ).astype(np.bool_),
-        battery=_reals([row.battery for row in chunks], sizes),
+        battery=binary.reals([row.battery for row in rows], sizes),
     )
-    chunk = np.repeat(np.arange(len(chunks), dtype=np.int32), sizes)
-    return Track(fixes, chunk, tuple(bytes(row.digest) for row in chunks), chunks[-1].arrival)
+    return fixes, sizes
 
 
 def broken(session: Session, trip_ids: Sequence[UUID]) -> set[UUID]:
@@ -317,7 +371,8 @@ def _follows(links: Sequence[Any]) -> bool:
         if row.arrival is None:  # nothing was ever sent
             break
         try:
-            (chunk,) = _chunks([Addition(row.trip_id, row.device, _track([row]).fixes)])
+            source = Source(row.trip_id, row.device)
+            (chunk,) = _chunks(_track([row]).fixes, np.zeros(1, dtype=np.intp), [source])
         except ValueError:  # columns of no chunk of ours
             return False
         link = hashlib.sha256(link + chunk.digest).digest()
@@ -325,21 +380,3 @@ def _follows(links: Sequence[Any]) -> bool:
             return False
         arrival = row.arrival
     return bytes(links[0].chain_head) == link and links[0].arrived >= arrival
-
-
-def _points(ewkb: bytes) -> bytes:
-    """The points (lon, lat, seconds) of a path as PostGIS gives it out."""
-    return ewkb[9 if ewkb[1] == WKB_POINT else 13 :]
-
-
-def _reals(sent: Sequence[bytes | None], sizes: Sequence[int]) -> Floats:
-    """Columns of type real[], of one dimension, as PostgreSQL sends them; NaN where there is none.
-
-    Each has five words before its elements. Read as text, number by number, they took most of the
-    time of reading a track.
-    """
-    whole = b"".join(
-        UNKNOWN * size if each is None else each[20:]
-        for each, size in zip(sent, sizes, strict=True)
-    )
-    return np.frombuffer(whole, dtype=REAL)["value"].astype(np.float64)

@@ -29,7 +29,7 @@ from tenants.models import Base, Trip
 
 
 class TrackChunk(Base):
-    """One accepted upload of fixes, never changed: evidence.
+    """Fixes of one device that were stored together, never changed: evidence.
 
     `path` is a POINT M or LINESTRING M, lon/lat in degrees, M in seconds since 1970 UTC; `accuracy`
     (metres) and `speed` (metres a second) run beside its points, NaN where the phone did not say;
@@ -54,6 +54,15 @@ class TrackChunk(Base):
     battery: Mapped[list[float] | None] = mapped_column(ARRAY(REAL))
     link: Mapped[bytes]
     __table_args__ = {"postgresql_partition_by": "RANGE (started_at)"}
+
+
+class IntakeEntry(Base):
+    """What one transaction acknowledged of phones' fixes (see `tenants.journal`), until settled."""
+
+    __tablename__ = "intake_log"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    content: Mapped[bytes]
 
 
 class Silence(Base):

@@ -105,30 +105,38 @@ def _beyond(values: Floats, most: float = EARTH_RADIUS_M) -> NDArray[np.bool_]:
 
 
 def canonical(fixes: Fixes) -> Fixes:
-    """By time, then position; exact repetitions once. The digest is over this form.
-
-    What is stored in four bytes is rounded to them, so that the digest can be computed again from
-    what is stored.
-    """
-    return canonical_parts(fixes, np.zeros(len(fixes), dtype=np.intp))[0]
+    """By time, then position; exact repetitions once. The digest is over this form."""
+    fixes = rounded(fixes)
+    return fixes.only(canonical_order(fixes, np.zeros(len(fixes), dtype=np.intp)))
 
 
-def canonical_parts(fixes: Fixes, part: Ints) -> tuple[Fixes, Ints]:
-    """The same of many at once, `part` being the number of each fix's, ascending."""
-    fixes = replace(
+def rounded(fixes: Fixes) -> Fixes:
+    """What is stored in four bytes rounded to them, so that what is read has the same digest."""
+    return replace(
         fixes,
         accuracy=_single(fixes.accuracy),
         speed=_single(fixes.speed),
         battery=_single(fixes.battery),
     )
-    if ((np.diff(part) > 0) | (np.diff(fixes.time) > 0)).all():
-        return fixes, part
+
+
+def canonical_order(fixes: Fixes, part: Ints) -> Ints:
+    """The order of `rounded` fixes by the number of each one's part, then canonical.
+
+    Of exact repetitions in a part, the first is in it.
+    """
+
+    def ascends(order: Ints) -> bool:
+        parts, times = np.diff(part[order]), np.diff(fixes.time[order])
+        return bool(((parts > 0) | ((parts == 0) & (times > 0))).all())
+
+    if ascends(order := np.arange(len(fixes))) or ascends(order := np.lexsort((fixes.time, part))):
+        return order
     order = np.lexsort((*_columns(fixes)[::-1], part))
-    fixes, part = fixes.only(order), part[order]
-    rows = table(fixes)
-    fresh = np.ones(len(fixes), dtype=np.bool_)
+    rows, part = table(fixes.only(order)), part[order]
+    fresh = np.ones(len(order), dtype=np.bool_)
     fresh[1:] = (rows[1:] != rows[:-1]).any(axis=1) | (part[1:] != part[:-1])
-    return fixes.only(fresh), part[fresh]
+    return order[fresh]
 
 
 def _single(values: Floats) -> Floats:

@@ -1,7 +1,6 @@
-"""What paired phones send, of many of them at once: one transaction stores it all."""
+"""What paired phones send, of many of them at once: one row of the log holds it all."""
 
-from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,13 +11,14 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tenants import chunks, fixes, pauses, tracks, windows
-from tenants.chunks import Addition, Chain
-from tenants.fixes import NOTHING, Fixes
-from tenants.models import TripState
+from tenants import journal, pauses, windows
+from tenants.chunks import Source
+from tenants.fixes import Bools, Fixes, Floats, Ints, joined, time_of
+from tenants.windows import Window
 
 OUTSIDE: Final = "OUTSIDE_ASSIGNMENT"
 PAUSED: Final = "PAUSED"
+REFUSED: Final = "REFUSED"
 SEEN_EVERY: Final = timedelta(minutes=1)
 ASKED_FOR: Final = timedelta(hours=1)
 ONE_DAY: Final = timedelta(days=1)
@@ -62,7 +62,7 @@ class Arrival:
     unusable: Sequence[Unusable] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What became of a request; `device_id` is None when no device that may send has its token.
 
@@ -71,194 +71,144 @@ class Taken:
 
     device_id: UUID | None = None
     asked: bool = False
-    trip_ids: set[UUID] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
+UNKNOWN: Final = Taken()
+
+
+@dataclass(slots=True)
 class _Device:
+    """Who sends; `tracked` are the numbers of the windows of its traveller's trips."""
+
     id: UUID
-    member_id: UUID
-    trip_id: UUID | None
     asked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """When a trip's traveller is tracked: epoch seconds, both included, but for the pauses."""
-
-    trip_id: UUID
-    start: float
-    end: float
-    finished: bool
-    issued: bool
-    pauses: Sequence[tuple[float, float]]
-
-    def divide(self, sent: Fixes) -> tuple[Fixes, bool, Fixes]:
-        """The fixes to keep, whether any fall into a pause, and those that are not of this trip."""
-        if not len(sent):
-            return sent, False, sent
-        time = sent.time
-        if not self.pauses and self.start <= time.min() and time.max() <= self.end:
-            return sent, False, NOTHING
-        inside = (time >= self.start) & (time <= self.end)
-        paused = np.zeros(len(time), dtype=np.bool_)
-        for start, end in self.pauses:
-            paused |= inside & (time >= start) & (time < end)
-        return sent.only(inside & ~paused), bool(paused.any()), sent.only(~inside)
-
-    def tracks(self, at: float) -> bool:
-        """Whether the traveller is tracked at a time."""
-        paused = any(start <= at < end for start, end in self.pauses)
-        return self.start <= at <= self.end and not paused
+    tracked: list[int] = field(default_factory=list)
 
 
 def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datetime) -> list[Taken]:
-    """Store what the phones sent: each fix with the trip of its traveller that it was made on.
+    """Log what the phones sent: each fix for the trip of its traveller that it was made on.
 
-    Fixes outside every assignment, and those of a pause, are not kept; that a phone sent such is
-    noted once a day, without a position. What is no fix is kept apart as it came. The same again
-    changes nothing.
+    `settle` puts it into the tracks later. Fixes outside every assignment, and those of a pause,
+    are not even logged; that a phone sent such is noted once a day, without a position. What is no
+    fix is kept apart as it came.
     """
-    devices = _devices(session, arrivals, now)
-    taken = [Taken() for _ in arrivals]
+    devices, sources, tracked = _devices(session, arrivals, zone, now)
     sent = [
-        (one, devices[arrival.token_hash], arrival)
-        for one, arrival in zip(taken, arrivals, strict=True)
+        (devices[arrival.token_hash], arrival)
+        for arrival in arrivals
         if arrival.token_hash in devices
     ]
-    tracked, chains = _windows(session, sent, zone, now)
-    parts: list[tuple[Taken, _Window, Addition]] = []
-    apart: list[tuple[UUID, Unusable]] = []
+    apart = [
+        (device.id, _shown(part, [tracked[each] for each in device.tracked], now))
+        for device, arrival in sent
+        for part in arrival.unusable
+    ]
     left_out: set[tuple[UUID, str]] = set()
-    for one, device, arrival in sent:
-        one.device_id, one.asked = device.id, device.asked
-        mine = [
-            window
-            for window in tracked.get(device.member_id, ())
-            if device.trip_id in (None, window.trip_id)
-        ]
-        apart += [(device.id, _shown(each, mine, now)) for each in arrival.unusable]
-        rest = arrival.fixes
-        for window in mine:
-            kept, paused, rest = window.divide(rest)
-            if paused:
-                left_out.add((device.id, PAUSED))
-            if len(kept) and window.finished:
-                kept = tracks.unknown(session, window.trip_id, fixes.canonical(kept))
-            parts += [
-                (one, window, Addition(window.trip_id, str(device.id), part))
-                for part in kept.parts()
-            ]
-        if len(rest):
-            left_out.add((device.id, OUTSIDE))
-    counts = chunks.append(session, [addition for *_, addition in parts], chains)
-    begun = set()
-    for (one, window, _), count in zip(parts, counts, strict=True):
-        if count:
-            one.trip_ids.add(window.trip_id)
-            if window.issued:
-                begun.add(window.trip_id)
-    if begun:
-        session.execute(BEGIN, {"trips": list(begun), "now": now})
-    _set_apart(session, apart, left_out, now)
-    return taken
+    if sent:
+        fixes = joined([arrival.fixes for _, arrival in sent])
+        of = np.repeat(np.arange(len(sent)), [len(arrival.fixes) for _, arrival in sent])
+        number, paused = _sorted(fixes.time, of, [device.tracked for device, _ in sent], tracked)
+        for which, reason in ((number < 0, OUTSIDE), (paused, PAUSED)):
+            if which.any():
+                left_out |= {(sent[each][0].id, reason) for each in of[which].tolist()}
+        kept = (number >= 0) & ~paused
+        if kept.any():
+            used, source = np.unique(number[kept], return_inverse=True)
+            journal.write(session, fixes.only(kept), source, [sources[each] for each in used])
+    set_apart(session, apart, left_out, now)
+    taken = {key: Taken(device.id, device.asked) for key, device in devices.items()}
+    return [taken.get(arrival.token_hash, UNKNOWN) for arrival in arrivals]
 
 
-def _shown(part: Unusable, windows: Sequence[_Window], now: datetime) -> Unusable:
+def _sorted(
+    times: Floats, of: Ints, tracked: Sequence[Sequence[int]], given: Sequence[Window]
+) -> tuple[Ints, Bools]:
+    """The number of the window each time falls into, or -1, and whether into a pause of it.
+
+    `of` is the number of the request it came with, `tracked` says which windows each may fall into.
+    """
+    number = np.full(len(times), -1, dtype=np.intp)
+    paused = np.zeros(len(times), dtype=np.bool_)
+    for rank in range(max(map(len, tracked))):
+        nth = np.array([each[rank] if rank < len(each) else -1 for each in tracked], dtype=np.intp)
+        candidate = np.where(number < 0, nth[of], -1)
+        inside, resting = windows.divide(times, candidate, given)
+        number[inside] = candidate[inside]
+        paused |= resting
+    return number, paused
+
+
+def _shown(part: Unusable, tracked: Sequence[Window], now: datetime) -> Unusable:
     """As it may be kept: where nobody is tracked, without a position."""
     at = now.timestamp() if part.time is None else part.time
-    return part if any(window.tracks(at) for window in windows) else part.without_position()
+    return part if any(window.tracks(at) for window in tracked) else part.without_position()
 
 
-def _devices(session: Session, arrivals: Sequence[Arrival], now: datetime) -> dict[bytes, _Device]:
-    """The devices that may send, by the hashes of their tokens; that they did is noted."""
-    given = {"hashes": list({arrival.token_hash for arrival in arrivals})}
-    rows = (
-        session.connection()
-        .execute(DEVICES, given | {"quiet": now - SEEN_EVERY, "recent": now - ASKED_FOR})
-        .all()
-    )
-    quiet = [row.id for row in rows if row.quiet or row.asked]
-    if quiet:
-        session.execute(SEEN, {"devices": quiet, "now": now})
-    return {
-        bytes(row.token_hash): _Device(row.id, row.member_id, row.trip_id, bool(row.asked))
-        for row in rows
+def _devices(
+    session: Session, arrivals: Sequence[Arrival], zone: str, now: datetime
+) -> tuple[dict[bytes, _Device], list[Source], list[Window]]:
+    """The devices that may send, by the hashes of their tokens; that they did is noted.
+
+    Beside them what they may send for, and when that is.
+    """
+    times = [arrival.fixes.time for arrival in arrivals]
+    others = [
+        now.timestamp() if part.time is None else part.time
+        for arrival in arrivals
+        for part in arrival.unusable
+    ]
+    whole = np.concatenate([*times, others, [now.timestamp()]])
+    given = {
+        "hashes": list({arrival.token_hash for arrival in arrivals}),
+        "quiet": now - SEEN_EVERY,
+        "recent": now - ASKED_FOR,
+        "first": time_of(whole.min()).date() - ONE_DAY,
+        "last": time_of(whole.max()).date() + ONE_DAY,
     }
+    rows = session.connection().execute(DEVICES, given).all()
+    rested = pauses.paused(session, resting) if (resting := _resting(rows)) else {}
+    quiet = {row.id for row in rows if row.quiet or row.asked}
+    if quiet:
+        session.execute(SEEN, {"devices": list(quiet), "now": now})
+    devices: dict[bytes, _Device] = {}
+    sources: list[Source] = []
+    tracked: list[Window] = []
+    for row in rows:
+        key = bytes(row.token_hash)
+        if key not in devices:
+            devices[key] = _Device(row.id, bool(row.asked))
+        if row.trip_id is not None:
+            devices[key].tracked.append(len(sources))
+            sources.append(Source(row.trip_id, str(row.id)))
+            tracked.append(windows.window(row, zone, rested.get(row.trip_id, ())))
+    return devices, sources, tracked
+
+
+def _resting(rows: Sequence[Any]) -> list[UUID]:
+    return [row.trip_id for row in rows if row.paused]
 
 
 DEVICES: Final = text(
-    "SELECT device.id, member_id, trip_id, token_hash,"
-    " last_seen_at IS NULL OR last_seen_at < :quiet AS quiet, asked_at > :recent AS asked"
-    " FROM device"
-    " JOIN member ON member.id = member_id WHERE token_hash = ANY(CAST(:hashes AS bytea[]))"
-    " AND revoked_at IS NULL AND suspended_at IS NULL"
+    "SELECT device.id, token_hash, last_seen_at IS NULL OR last_seen_at < :quiet AS quiet,"
+    " asked_at > :recent AS asked, trip.id AS trip_id, starts_on, ends_on, finished_at,"
+    " EXISTS (SELECT 1 FROM pause WHERE pause.trip_id = trip.id) AS paused"
+    " FROM device JOIN member ON member.id = device.member_id"
+    " LEFT JOIN trip ON traveller_id = member.id AND trip.id = coalesce(device.trip_id, trip.id)"
+    " AND state <> 'CANCELLED' AND starts_on <= :last AND ends_on >= :first"
+    " WHERE token_hash = ANY(CAST(:hashes AS bytea[]))"
+    " AND revoked_at IS NULL AND suspended_at IS NULL ORDER BY device.id, starts_on"
 )
 SEEN: Final = text(
     "UPDATE device SET last_seen_at = greatest(last_seen_at, :now), asked_at = NULL WHERE id IN"
     " (SELECT id FROM device WHERE id = ANY(CAST(:devices AS uuid[])) ORDER BY id"
     "  FOR NO KEY UPDATE SKIP LOCKED)"
 )
-BEGIN: Final = text(
-    "UPDATE trip SET state = 'ACTIVE', started_at = :now"
-    " WHERE id = ANY(CAST(:trips AS uuid[])) AND state = 'ISSUED'"
-)
 
 
-def _windows(
-    session: Session, sent: Sequence[tuple[Taken, _Device, Arrival]], zone: str, now: datetime
-) -> tuple[dict[UUID, list[_Window]], dict[UUID, Chain]]:
-    """The trips that the fixes may be of, by traveller, and their chains, locked."""
-    times = [arrival.fixes.time for *_, arrival in sent if len(arrival.fixes)]
-    others = [
-        now.timestamp() if part.time is None else part.time
-        for *_, arrival in sent
-        for part in arrival.unusable
-    ]
-    if not times and not others:
-        return {}, {}
-    whole = np.concatenate([*times, others])
-    first, last = fixes.time_of(whole.min()), fixes.time_of(whole.max())
-    given = {
-        "members": list({device.member_id for _, device, _ in sent}),
-        "first": first.date() - ONE_DAY,
-        "last": last.date() + ONE_DAY,
-    }
-    locked = session.connection().execute(LOCK, given).all()
-    chains = {row.trip_id: Chain(bytes(row.chain_head), row.arrived) for row in locked}
-    # Read once no change to them is under way: what has ended takes no more fixes.
-    rows = session.connection().execute(WINDOWS, {"trips": list(chains)}).all() if chains else ()
-    paused = pauses.paused(session, chains) if chains else {}
-    found: dict[UUID, list[_Window]] = defaultdict(list)
-    for row in rows:
-        found[row.traveller_id].append(
-            _Window(
-                row.id,
-                windows.start(row, zone).timestamp(),
-                windows.end(row, zone).timestamp(),
-                row.finished_at is not None,
-                row.state == TripState.ISSUED,
-                [(since.timestamp(), until.timestamp()) for since, until in paused.get(row.id, ())],
-            )
-        )
-    return found, chains
-
-
-LOCK: Final = text(
-    "SELECT trip_id, chain_head, arrived FROM trip_progress WHERE trip_id IN (SELECT id FROM trip"
-    " WHERE traveller_id = ANY(CAST(:members AS uuid[])) AND state <> 'CANCELLED'"
-    " AND starts_on <= :last AND ends_on >= :first) ORDER BY trip_id FOR UPDATE"
-)
-WINDOWS: Final = text(
-    "SELECT id, traveller_id, starts_on, ends_on, finished_at, state FROM trip"
-    " WHERE id = ANY(CAST(:trips AS uuid[])) AND state <> 'CANCELLED'"
-)
-
-
-def _set_apart(
+def set_apart(
     session: Session,
     unusable: Sequence[tuple[UUID, Unusable]],
-    left_out: Set[tuple[UUID, str]],
+    left_out: Collection[tuple[UUID, str]],
     now: datetime,
 ) -> None:
     """Keep what is no fix as it came, and once a day that a phone sent what is not kept."""

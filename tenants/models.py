@@ -3,7 +3,7 @@
 Relationships load nothing by themselves (`lazy="raise"`): a query says what it needs.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -350,7 +350,8 @@ class TripProgress(Base):
     `arrived` counts everything that can change the verdict (uploads, changes of plan, claims);
     `evaluated` is its value at the last verdict. Where they differ, or `due_at` has passed, the
     sweep finds the trip: the database is its own outbox. `chain_head` is the newest link of the
-    chain of digests over the trip's uploads; `last_*` are of the newest fix.
+    chain of digests over the trip's chunks, of which none is longer than `longest_chunk`; `last_*`
+    are of the newest fix.
     """
 
     __tablename__ = "trip_progress"
@@ -363,6 +364,7 @@ class TripProgress(Base):
     last_lon: Mapped[float | None]
     last_lat: Mapped[float | None]
     last_accuracy: Mapped[float | None] = mapped_column(REAL)
+    longest_chunk: Mapped[timedelta] = mapped_column(server_default=text("'0'"))
     __table_args__ = (
         Index("trip_progress_behind", "trip_id", postgresql_where=text("arrived <> evaluated")),
         Index("trip_progress_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),

@@ -1,12 +1,17 @@
 """When a trip's traveller is tracked: between the start and the end of the assignment."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Protocol
+from math import inf
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from sqlalchemy import ColumnElement, and_, or_
 
+from tenants.fixes import Bools, Floats, Ints
 from tenants.models import Trip
 
 
@@ -46,3 +51,46 @@ def lasting(zone: str, now: datetime) -> ColumnElement[bool]:
         Trip.ends_on >= today,
         or_(Trip.finished_at.is_(None), Trip.finished_at > now),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a traveller is tracked on a trip: epoch seconds, both included, but for the pauses.
+
+    Of a pause the first second is included and the last is not.
+    """
+
+    start: float
+    end: float
+    pauses: Sequence[tuple[float, float]] = ()
+
+    def tracks(self, at: float) -> bool:
+        """Whether the traveller is tracked at a time."""
+        paused = any(start <= at < end for start, end in self.pauses)
+        return self.start <= at <= self.end and not paused
+
+
+NEVER: Final = Window(inf, -inf)
+
+
+def window(trip: Dated, zone: str, paused: Sequence[tuple[datetime, datetime]] = ()) -> Window:
+    """A trip's window and the pauses in it."""
+    return Window(
+        start(trip, zone).timestamp(),
+        end(trip, zone).timestamp(),
+        [(since.timestamp(), until.timestamp()) for since, until in paused],
+    )
+
+
+def divide(times: Floats, number: Ints, windows: Sequence[Window]) -> tuple[Bools, Bools]:
+    """Whether each time is in its window, the one of its number, and whether in a pause of it.
+
+    The number -1 is that of no window at all.
+    """
+    edges = np.array([(each.start, each.end) for each in (*windows, NEVER)])
+    inside = (times >= edges[number, 0]) & (times <= edges[number, 1])
+    paused = np.zeros(len(times), dtype=np.bool_)
+    for which, each in enumerate(windows):
+        for since, until in each.pauses:
+            paused |= inside & (number == which) & (times >= since) & (times < until)
+    return inside, paused

@@ -202,6 +202,12 @@ def settled(trip_id: str) -> None:
     assert happens(lambda: not sql(behind, id=trip_id), 20), "never judged"
 
 
+def unlogged(slug: str = "samarinda") -> None:
+    """Wait until all that phones were acknowledged for is in the tracks."""
+    logged = "SELECT 1 FROM intake_log LIMIT 1"
+    assert happens(lambda: not sql(logged, slug), 20), "never settled"
+
+
 LOCK_MEMBER = "SELECT 1 FROM member WHERE id = ANY(CAST(:ids AS uuid[])) FOR UPDATE"
 LOCK_TRIP = "SELECT 1 FROM trip_progress WHERE trip_id = CAST(:id AS uuid) FOR UPDATE"
 

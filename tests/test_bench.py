@@ -32,12 +32,13 @@ def travellers(people: People) -> tuple[Traveller, ...]:
     [
         (
             lambda *where: ingest.measure(*where, rounds=1, uploads=64, singles=512),
-            10,
+            13,
             [
                 "Rasio laju, 100 titik : COPY: ",
                 "Rasio laju, 1 titik : commit tiap permintaan: ",
                 "Rasio laju, 1 titik : tidak disimpan: ",
-                "Rasio ruang, track_chunk : COPY: ",
+                "Rasio ruang, 100 titik : COPY: ",
+                "Rasio ruang, 1 titik : COPY: ",
             ],
         ),
         (

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from asking import ask, settled, sql
+from asking import ask, settled, sql, unlogged
 from conftest import Someone, plan
 from nacl.secret import SecretBox
 
@@ -96,6 +96,7 @@ def hours(trip: dict[str, Any], *at: float) -> list[datetime]:
 
 
 def stored(who: Someone, trip: dict[str, Any]) -> chunks.Track | None:
+    unlogged(who.slug)
     with catalogue.tenant(who.slug).session(readonly=True) as session:
         return chunks.read(session, [UUID(trip["id"])]).get(UUID(trip["id"]))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Final
 from uuid import UUID
 
@@ -40,8 +40,11 @@ CREATE TABLE fix (
     PRIMARY KEY (trip, at)
 )"""
 TYPES: Final = ("uuid", "timestamptz", "float8", "float8", "float4", "float4")
-CHUNK_BYTES: Final = """
-SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('track_chunk')"""
+BYTES: Final = """
+SELECT sum(pg_total_relation_size(relid)) + pg_total_relation_size('intake_log')
+FROM pg_partition_tree('track_chunk')"""
+UNSETTLED: Final = "SELECT 1 FROM intake_log LIMIT 1"
+POLL: Final = 0.005
 FIX_BYTES: Final = "SELECT pg_total_relation_size('fix')"
 
 Row = tuple[UUID, datetime, float, float, float, float]
@@ -58,14 +61,22 @@ def measure(
 ) -> Report:
     """Fixes a second in uploads of 100, and requests a second of one fix each.
 
-    COPY writes the very same fixes, in commits of the same size. Beside the product's endpoint
-    stand the same with a commit for each request, and one that parses and writes nothing. With
-    `judged` the workers run and judge what arrives; each side begins when they have caught up.
+    What is timed is the acknowledgements; "settled" is the same fixes until they are in the tracks,
+    and each side begins when those before are. COPY writes the very same fixes, in commits of the
+    same size. Beside the product's endpoint stand the same with a commit for each request, and one
+    that parses and writes nothing. With `judged` the workers run and judge what arrives; each side
+    begins when they have caught up. Space is that of the chunks and of the log, which is vacuumed
+    first, as autovacuum does each minute.
     """
     phones = fleet(HOME, SINGLE)
-    with _limit(running) as table, _peer(running, "each") as each, _peer(running, "bare") as bare:
-        ingest = _Ingest(running, phones, table, judged)
-        before, sent = ingest.chunk_bytes(), ingest.sent
+    database = running.cluster.dsn(names_of(HOME).database)
+    with (
+        _limit(running) as table,
+        psycopg.connect(database, autocommit=True) as tenant,
+        _peer(running, "each") as each,
+        _peer(running, "bare") as bare,
+    ):
+        ingest = _Ingest(running, phones, table, tenant, judged)
         http = [
             (
                 Measured(
@@ -76,26 +87,28 @@ def measure(
             for number in UPLOADING
         ]
         copy = Measured(("COPY BINARY, 1 koneksi", "COPY BINARY, 1 connection"), "fix/s")
-        alternate([*http, (copy, ingest.by_copy)], rounds=rounds)
+        tracked = Measured(("- sampai di jejak", "- until in the tracks"), "fix/s")
+        chunk = Measured(("- ruang", "- space"), "byte/fix")
+        after = [(tracked, ingest.rate_settled), (chunk, ingest.space)]
+        alternate([*http, *after, (copy, ingest.by_copy)], rounds=rounds)
         row = table.execute(FIX_BYTES).fetchone()
         assert row is not None
-        chunk = Measured(
-            ("track_chunk, 100 titik", "track_chunk, 100 fixes"),
-            "byte/fix",
-            [(ingest.chunk_bytes() - before) / (ingest.sent - sent)],
-        )
         rows = Measured(("tabel COPY", "COPY's table"), "byte/fix", [row[0] / ingest.copied])
-        one, alone, plain = (
+        one, settled, alone, plain = (
             Measured((f"{name_id}, 64 koneksi", f"{name_en}, 64 connections"), "req/s")
             for name_id, name_en in (
                 ("1 titik", "1 fix"),
+                ("1 titik sampai di jejak", "1 fix until in the tracks"),
                 ("1 titik, commit tiap permintaan", "1 fix, a commit each"),
                 ("1 titik, tidak disimpan", "1 fix, not stored"),
             )
         )
+        single = Measured(("ruang, 1 titik", "space, 1 fix"), "byte/fix")
         alternate(
             [
                 (one, partial(ingest.singles, running.base_url, singles)),
+                (settled, ingest.rate_settled),
+                (single, ingest.space),
                 (alone, partial(ingest.singles, each, singles // 8)),
                 (plain, partial(ingest.singles, bare, singles)),
             ],
@@ -104,8 +117,9 @@ def measure(
         answers = Measured(("p99 jawaban, setengah laju", "p99 of answers, half the rate"), "ms")
         answers.figures += [ingest.p99(one.median / 2, singles // 2) for _ in range(rounds)]
     best = max((side for side, _ in http), key=lambda side: side.median)
+    sides = (tracked, chunk, copy, rows, one, settled, single, alone, plain, answers)
     return Report(
-        [*(side for side, _ in http), copy, one, alone, plain, answers, chunk, rows],
+        [*(side for side, _ in http), *sides],
         {
             ("Rasio laju, 100 titik : COPY", "Ratio of rates, 100 fixes : COPY"): (
                 best.median / copy.median
@@ -116,8 +130,11 @@ def measure(
             ("Rasio laju, 1 titik : tidak disimpan", "Ratio, 1 fix : not stored"): (
                 one.median / plain.median
             ),
-            ("Rasio ruang, track_chunk : COPY", "Ratio of space, track_chunk : COPY"): (
+            ("Rasio ruang, 100 titik : COPY", "Ratio of space, 100 fixes : COPY"): (
                 chunk.median / rows.median
+            ),
+            ("Rasio ruang, 1 titik : COPY", "Ratio of space, 1 fix : COPY"): (
+                single.median / rows.median
             ),
         },
     )
@@ -164,11 +181,15 @@ class _Ingest:
         running: World,
         phones: Sequence[Phone],
         table: psycopg.Connection,
+        database: psycopg.Connection,
         judged: bool,
     ) -> None:
         self._world, self._phones, self._table, self._judged = running, phones, table, judged
         self._uncopied: list[list[Row]] = []
-        self.sent = self.copied = 0
+        self.copied = 0
+        self._rate_settled = 0.0
+        self._space = 0.0
+        self._database = database
 
     def uploads(self, connections: int, uploads: int) -> float:
         shares = []
@@ -176,11 +197,7 @@ class _Ingest:
             parts = [phone.fixes(UPLOAD) for _ in range(uploads // connections)]
             self._uncopied += [phone.rows(part) for part in parts]
             shares.append([phone.batch(part) for part in parts])
-        self._await_judges()
-        seconds = seconds_for(self._world.base_url, shares, proof=b"")
-        fixes = sum(map(len, shares)) * UPLOAD
-        self.sent += fixes
-        return fixes / seconds
+        return UPLOAD * self._sent(self._world.base_url, shares, UPLOAD)
 
     def by_copy(self) -> float:
         fixes = sum(map(len, self._uncopied))
@@ -198,26 +215,40 @@ class _Ingest:
         return fixes / seconds
 
     def singles(self, base_url: str, requests: int) -> float:
-        self._await_judges()
-        shares = self._singles(requests)
-        return sum(map(len, shares)) / seconds_for(base_url, shares, proof=b"")
+        return self._sent(base_url, self._singles(requests), 1)
 
     def p99(self, rate: float, requests: int) -> float:
         """Milliseconds until 99 of 100 requests are answered that arrive at this rate."""
         waits = paced(self._world.base_url, self._singles(requests), rate)
         return 1e3 * float(np.percentile(waits, 99))
 
+    def space(self) -> float:
+        """Bytes a fix of what was sent last, in the tracks and what it left in the log."""
+        return self._space
+
+    def rate_settled(self) -> float:
+        """Fixes a second of what was sent last, until they were in the tracks."""
+        return self._rate_settled
+
+    def _sent(self, base_url: str, shares: Sequence[Sequence[bytes]], fixes: int) -> float:
+        """Requests a second, of so many fixes each."""
+        if self._judged:
+            await_judges()
+        before, began = self._bytes(), perf_counter()
+        seconds = seconds_for(base_url, shares, proof=b"")
+        while self._database.execute(UNSETTLED).fetchone():
+            sleep(POLL)
+        requests = sum(map(len, shares))
+        self._rate_settled = requests * fixes / (perf_counter() - began)
+        self._space = (self._bytes() - before) / (requests * fixes)
+        return requests / seconds
+
+    def _bytes(self) -> int:
+        self._database.execute("VACUUM intake_log")
+        row = self._database.execute(BYTES).fetchone()
+        assert row is not None
+        return int(row[0])
+
     def _singles(self, requests: int) -> list[list[bytes]]:
         each = range(requests // len(self._phones))
         return [[phone.form(phone.fixes(1)) for _ in each] for phone in self._phones]
-
-    def chunk_bytes(self) -> int:
-        database = self._world.cluster.dsn(names_of(HOME).database)
-        with psycopg.connect(database) as connection:
-            row = connection.execute(CHUNK_BYTES).fetchone()
-            assert row is not None
-            return int(row[0])
-
-    def _await_judges(self) -> None:
-        if self._judged:
-            await_judges()

@@ -26,7 +26,7 @@ from tenants.realm import Tenant
 
 
 class CommitEach(Intake):
-    """Stores each request alone, as many at once as GraphQL's requests are."""
+    """Logs each request alone, as many at once as GraphQL's requests are."""
 
     def __init__(self) -> None:
         super().__init__(lambda _tenant, _trips: None)
@@ -36,6 +36,7 @@ class CommitEach(Intake):
         (taken,) = await to_thread.run_sync(stored, tenant, [arrival], limiter=self._threads)
         if taken is None:
             raise Busy
+        self.logged(tenant, len(arrival.fixes))
         return taken
 
 
