@@ -80,11 +80,17 @@ class _Line:
 class Intake:
     """One line a regency: the trouble of one keeps nobody else waiting.
 
-    `announce(tenant, trip_ids)` is told which trips have news, after they were settled.
+    `announce(tenant, trip_ids)` is told which trips have news, after they were settled. A regency
+    whose log holds `most_unsettled` fixes takes no more until they are.
     """
 
-    def __init__(self, announce: Callable[[Tenant, Collection[UUID]], None]) -> None:
-        self._announce = announce
+    def __init__(
+        self,
+        announce: Callable[[Tenant, Collection[UUID]], None],
+        *,
+        most_unsettled: int = MOST_UNSETTLED,
+    ) -> None:
+        self._announce, self._most_unsettled = announce, most_unsettled
         self._lines: dict[str, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
@@ -92,7 +98,7 @@ class Intake:
     async def take(self, tenant: Tenant, arrival: Arrival) -> Taken:
         """Log a request; returns when it is on disk. Raises `Busy` when that is not to be had."""
         line = self._line(tenant)
-        full = line.weight >= MOST_WAITING or line.unsettled >= MOST_UNSETTLED
+        full = line.weight >= MOST_WAITING or line.unsettled >= self._most_unsettled
         if full or time.monotonic() < line.closed_until:
             raise Busy
         told: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
