@@ -203,15 +203,14 @@ class Intake:
 
     async def _pass(self, tenant: Tenant, line: _Line) -> float:
         """Settle once; for how many seconds to rest before the next time."""
-        began, before, line.unsettled = time.monotonic(), line.unsettled, 0
+        began, before = time.monotonic(), line.unsettled
         try:
             settled = await to_thread.run_sync(settle.settle, tenant, limiter=line.settlers)
         except Exception as reason:  # noqa: BLE001
             # Nothing is lost. What went wrong may quote positions.
             log.warning("%s: its log is not settled: %s", tenant.slug, type(reason).__name__)
-            line.unsettled += before
             return PAUSE
-        line.unsettled += settled.left
+        line.unsettled += settled.left - before
         if settled.trip_ids:
             self._announce(tenant, settled.trip_ids)
         if settled.left >= settle.MOST_SETTLED:

@@ -12,7 +12,6 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tenants import journal, pauses, windows
-from tenants.chunks import Source
 from tenants.fixes import Bools, Fixes, Floats, Ints, joined, time_of
 from tenants.windows import Window
 
@@ -81,7 +80,7 @@ class _Device:
     """Who sends; `tracked` are the numbers of the windows of its traveller's trips."""
 
     id: UUID
-    asked: bool
+    taken: Taken
     tracked: list[int] = field(default_factory=list)
 
 
@@ -116,8 +115,10 @@ def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datet
             used, source = np.unique(number[kept], return_inverse=True)
             journal.write(session, fixes.only(kept), source, [sources[each] for each in used])
     set_apart(session, apart, left_out, now)
-    taken = {key: Taken(device.id, device.asked) for key, device in devices.items()}
-    return [taken.get(arrival.token_hash, UNKNOWN) for arrival in arrivals]
+    return [
+        devices[arrival.token_hash].taken if arrival.token_hash in devices else UNKNOWN
+        for arrival in arrivals
+    ]
 
 
 def _sorted(
@@ -146,7 +147,7 @@ def _shown(part: Unusable, tracked: Sequence[Window], now: datetime) -> Unusable
 
 def _devices(
     session: Session, arrivals: Sequence[Arrival], zone: str, now: datetime
-) -> tuple[dict[bytes, _Device], list[Source], list[Window]]:
+) -> tuple[dict[bytes, _Device], list[bytes], list[Window]]:
     """The devices that may send, by the hashes of their tokens; that they did is noted.
 
     Beside them what they may send for, and when that is.
@@ -158,39 +159,44 @@ def _devices(
         for part in arrival.unusable
     ]
     whole = np.concatenate([*times, others, [now.timestamp()]])
+    hashes = {arrival.token_hash for arrival in arrivals}
     given = {
-        "hashes": list({arrival.token_hash for arrival in arrivals}),
+        # Spelt here: an array of bytes takes its driver longer than all else.
+        "hashes": "{" + ",".join(f'"\\\\x{key.hex()}"' for key in hashes) + "}",
         "quiet": now - SEEN_EVERY,
         "recent": now - ASKED_FOR,
         "first": time_of(whole.min()).date() - ONE_DAY,
         "last": time_of(whole.max()).date() + ONE_DAY,
     }
     rows = session.connection().execute(DEVICES, given).all()
-    rested = pauses.paused(session, resting) if (resting := _resting(rows)) else {}
     quiet = {row.id for row in rows if row.quiet or row.asked}
     if quiet:
         session.execute(SEEN, {"devices": list(quiet), "now": now})
+    rested = pauses.paused(session, [_trip(row.source) for row in rows if row.paused])
     devices: dict[bytes, _Device] = {}
-    sources: list[Source] = []
+    sources: list[bytes] = []
     tracked: list[Window] = []
     for row in rows:
-        key = bytes(row.token_hash)
-        if key not in devices:
-            devices[key] = _Device(row.id, bool(row.asked))
-        if row.trip_id is not None:
-            devices[key].tracked.append(len(sources))
-            sources.append(Source(row.trip_id, str(row.id)))
-            tracked.append(windows.window(row, zone, rested.get(row.trip_id, ())))
+        key, device_id, _, asked, source, *dates, paused = row
+        device = devices.get(key)
+        if device is None:
+            device = devices[key] = _Device(device_id, Taken(device_id, bool(asked)))
+        if source is not None:
+            device.tracked.append(len(sources))
+            sources.append(source)
+            pauses_of = rested.get(_trip(source), ()) if paused else ()
+            tracked.append(windows.window(windows.Dates(*dates), zone, pauses_of))
     return devices, sources, tracked
 
 
-def _resting(rows: Sequence[Any]) -> list[UUID]:
-    return [row.trip_id for row in rows if row.paused]
+def _trip(source: bytes) -> UUID:
+    return UUID(bytes=source[:16])
 
 
 DEVICES: Final = text(
-    "SELECT device.id, token_hash, last_seen_at IS NULL OR last_seen_at < :quiet AS quiet,"
-    " asked_at > :recent AS asked, trip.id AS trip_id, starts_on, ends_on, finished_at,"
+    "SELECT token_hash, device.id, last_seen_at IS NULL OR last_seen_at < :quiet AS quiet,"
+    " asked_at > :recent AS asked, uuid_send(trip.id) || uuid_send(device.id) AS source,"
+    " starts_on, ends_on, finished_at,"
     " EXISTS (SELECT 1 FROM pause WHERE pause.trip_id = trip.id) AS paused"
     " FROM device JOIN member ON member.id = device.member_id"
     " LEFT JOIN trip ON traveller_id = member.id AND trip.id = coalesce(device.trip_id, trip.id)"

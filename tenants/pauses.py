@@ -94,9 +94,11 @@ def paused(
     session: Session, trip_ids: Iterable[UUID]
 ) -> Mapping[UUID, list[tuple[datetime, datetime]]]:
     """From when (included) to when (not included) each trip is paused, in order of time."""
+    if not (wanted := list(trip_ids)):
+        return {}
     rows = session.execute(
         select(Pause.trip_id, Pause.started_at, ENDS_AT)
-        .where(Pause.trip_id.in_(list(trip_ids)))
+        .where(Pause.trip_id.in_(wanted))
         .order_by(Pause.started_at)
     )
     found: dict[UUID, list[tuple[datetime, datetime]]] = {}

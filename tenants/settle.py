@@ -14,9 +14,8 @@ from sqlalchemy.orm import Session
 
 from tenants import chunks, intake, journal, pauses, windows
 from tenants.chunks import Chain, Source
-from tenants.fixes import Fixes, Ints, joined
+from tenants.fixes import Fixes, Ints
 from tenants.intake import OUTSIDE, PAUSED, REFUSED, Unusable
-from tenants.journal import Entry
 from tenants.models import TripState
 from tenants.problems import Unavailable
 from tenants.realm import Tenant
@@ -27,6 +26,9 @@ log = logging.getLogger(__name__)
 MOST_SETTLED: Final = 50_000
 """Fixes in one transaction, and an entry of the log more."""
 
+HALVINGS: Final = 6
+"""What the database refuses of a phone's fixes is narrowed down so far."""
+
 SETTLER: Final = 0x6A656A616B
 """The advisory lock of who settles a regency's log."""
 
@@ -35,7 +37,7 @@ SETTLER: Final = 0x6A656A616B
 class Settled:
     """What came of settling: which trips have new fixes, how many fixes were taken from the log.
 
-    None where another settles it just now. `left` is about how many fixes are still in it.
+    None are where another settles it just now. `left` is about how many are still in it.
     """
 
     left: int
@@ -57,7 +59,7 @@ def settle(tenant: Tenant, *, most: int = MOST_SETTLED) -> Settled:
                 raise
             # What went wrong may quote positions.
             log.error("the intake's log cannot be settled: %s", type(reason).__name__)  # noqa: TRY400
-        return _settled(tenant, 1, _append_apart)
+        return _settled(tenant, most, _append_apart)
     except Exception as reason:
         if gone(reason):
             raise Unavailable from None
@@ -86,9 +88,9 @@ def _settled(tenant: Tenant, most: int, append: Append) -> Settled:
         if not session.connection().execute(TRY_LOCK, {"key": SETTLER}).scalar_one():
             return Settled(journal.left(session))
         entries = journal.read(session, most=most)
-        if not entries:
-            return Settled(journal.left(session))
-        sent, source, sources = _together(entries)
+        sent, source, sources = entries.fixes, entries.source, entries.sources
+        if not entries.ids:
+            return Settled(entries.left)
         chains = chunks.lock(session, {each.trip_id for each in sources})
         now = datetime.now(UTC)
         # Read once no change to the trips is under way: what has ended or rests takes no more.
@@ -105,13 +107,14 @@ def _settled(tenant: Tenant, most: int, append: Append) -> Settled:
         moved = {each.trip_id for each, count in zip(sources, counts, strict=True) if count}
         if begun := moved & issued:
             session.execute(BEGIN, {"trips": list(begun), "now": now})
-        journal.remove(session, [entry.id for entry in entries])
-        return Settled(journal.left(session), len(sent), moved)
+        journal.remove(session, entries.ids)
+        return Settled(entries.left, len(sent), moved)
 
 
 TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(:key)")
 TRIPS: Final = text(
-    "SELECT id, starts_on, ends_on, finished_at, state FROM trip"
+    "SELECT id, starts_on, ends_on, finished_at, state,"
+    " EXISTS (SELECT 1 FROM pause WHERE trip_id = trip.id) AS paused FROM trip"
     " WHERE id = ANY(CAST(:trips AS uuid[]))"
 )
 BEGIN: Final = text(
@@ -120,23 +123,13 @@ BEGIN: Final = text(
 )
 
 
-def _together(entries: Sequence[Entry]) -> tuple[Fixes, Ints, list[Source]]:
-    """All that entries hold, with one number for each source."""
-    numbers: dict[Source, int] = {}
-    renumbered = []
-    for entry in entries:
-        own = [numbers.setdefault(each, len(numbers)) for each in entry.sources]
-        renumbered.append(np.array(own, dtype=np.intp)[entry.source])
-    return joined([entry.fixes for entry in entries]), np.concatenate(renumbered), list(numbers)
-
-
 def _windows(
     session: Session, sources: Sequence[Source], zone: str
 ) -> tuple[list[Window], set[UUID]]:
     """When each source is tracked, and which trips have not begun."""
     trip_ids = list({each.trip_id for each in sources})
     rows = session.connection().execute(TRIPS, {"trips": trip_ids}).all()
-    paused = pauses.paused(session, trip_ids)
+    paused = pauses.paused(session, [row.id for row in rows if row.paused])
     found = {
         row.id: windows.window(row, zone, paused.get(row.id, ()))
         for row in rows
@@ -154,22 +147,36 @@ def _append_apart(
     chains: dict[UUID, Chain],
 ) -> list[int]:
     """As `chunks.append`, one source after the other; what cannot be stored is set apart."""
-    counts = []
-    for number, each in enumerate(sources):
-        part = sent.only(source == number)
-        before = replace(chains[each.trip_id])
-        try:
-            with session.begin_nested():
-                counts += chunks.append(session, part, np.zeros(len(part), np.intp), [each], chains)
-        except Exception as reason:
-            if gone(reason):
-                raise
-            log.error("fixes of a phone cannot be stored: %s", type(reason).__name__)  # noqa: TRY400
-            chains[each.trip_id] = before
-            counts.append(0)
-            refused = [(UUID(each.device), _refused(few)) for few in part.parts()]
-            intake.set_apart(session, refused, (), datetime.now(UTC))
-    return counts
+    return [
+        _append_halves(session, sent.only(source == number), each, chains, HALVINGS)
+        for number, each in enumerate(sources)
+    ]
+
+
+def _append_halves(
+    session: Session, part: Fixes, source: Source, chains: dict[UUID, Chain], halvings: int
+) -> int:
+    """Store what can be of a source's fixes; what is refused is halved so many times at most."""
+    before = replace(chains[source.trip_id])
+    try:
+        with session.begin_nested():
+            number = np.zeros(len(part), dtype=np.intp)
+            return sum(chunks.append(session, part, number, [source], chains))
+    except Exception as reason:
+        if gone(reason):
+            raise
+        chains[source.trip_id] = before
+        failed = type(reason).__name__
+    if halvings and len(part) > 1:
+        half = np.arange(len(part)) < len(part) // 2
+        return sum(
+            _append_halves(session, part.only(which), source, chains, halvings - 1)
+            for which in (half, ~half)
+        )
+    log.error("%d fixes of a phone cannot be stored: %s", len(part), failed)
+    refused = [(UUID(source.device), _refused(few)) for few in part.parts()]
+    intake.set_apart(session, refused, (), datetime.now(UTC))
+    return 0
 
 
 def _refused(part: Fixes) -> Unusable:

@@ -1,11 +1,11 @@
 """When a trip's traveller is tracked: between the start and the end of the assignment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from math import inf
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -75,11 +75,22 @@ NEVER: Final = Window(inf, -inf)
 
 def window(trip: Dated, zone: str, paused: Sequence[tuple[datetime, datetime]] = ()) -> Window:
     """A trip's window and the pauses in it."""
-    return Window(
-        start(trip, zone).timestamp(),
-        end(trip, zone).timestamp(),
-        [(since.timestamp(), until.timestamp()) for since, until in paused],
-    )
+    whole = _unpaused(Dates(trip.starts_on, trip.ends_on, trip.finished_at), zone)
+    pauses = [(since.timestamp(), until.timestamp()) for since, until in paused]
+    return replace(whole, pauses=pauses) if pauses else whole
+
+
+class Dates(NamedTuple):
+    """What a trip's window follows from."""
+
+    starts_on: date
+    ends_on: date
+    finished_at: datetime | None
+
+
+@lru_cache(maxsize=16_384)
+def _unpaused(trip: Dates, zone: str) -> Window:
+    return Window(start(trip, zone).timestamp(), end(trip, zone).timestamp())
 
 
 def divide(times: Floats, number: Ints, windows: Sequence[Window]) -> tuple[Bools, Bools]:

@@ -22,7 +22,6 @@ from test_track_endpoint import Phone, hours, paired, quarantined, trip_of  # no
 from graphql_api.intake import Busy, Intake
 from infra.world import World
 from tenants import catalogue, chunks, devices, journal
-from tenants.chunks import Source
 from tenants.fixes import Fixes, canonical, joined, table
 from tenants.intake import Arrival
 from tenants.settle import SETTLER, settle
@@ -233,11 +232,32 @@ def test_what_the_database_refuses_is_set_apart_and_keeps_nobody_waiting(world, 
         finally:
             owner.execute("ALTER TABLE track_chunk DROP CONSTRAINT refused")
     assert (kept(trip), kept(theirs)) == (0, 1)
-    (row,) = quarantined(phone)
-    assert (row["reason"], row["said"]["fixes"]) == ("REFUSED", 2)
-    assert row["said"]["time"] == [each.timestamp() for each in at]
-    assert row["said"]["lon"] == [116.831, 116.8311], "it was acknowledged: all of it is here"
+    rows = quarantined(phone)
+    assert [row["reason"] for row in rows] == ["REFUSED"] * 2
+    assert [row["said"]["time"] for row in rows] == [[each.timestamp()] for each in at]
+    # It was acknowledged: all of it is here.
+    assert [row["said"]["lon"] for row in rows] == [[116.831], [116.831 + 1e-4]]
     assert quarantined(other) == []
+
+
+def test_one_fix_that_is_refused_costs_no_other_of_its_phone(world, pair_of):
+    _, trip, phone = pair_of()
+    at = hours(trip, *range(8, 18))
+    with psycopg.connect(world.cluster.dsn("jejak_samarinda"), autocommit=True) as owner:
+        owner.execute(
+            "ALTER TABLE track_chunk ADD CONSTRAINT refused CHECK (trip_id <>"
+            f" '{trip['id']}' OR NOT '{at[6].isoformat()}' BETWEEN started_at AND ended_at)"
+            " NOT VALID"
+        )
+        try:
+            assert phone.fixes(at).is_success
+            unlogged()
+        finally:
+            owner.execute("ALTER TABLE track_chunk DROP CONSTRAINT refused")
+    assert sorted(times_of(trip)) == [each.timestamp() for each in at if each != at[6]]
+    assert [row["said"]["time"] for row in quarantined(phone)] == [[at[6].timestamp()]]
+    with catalogue.tenant("samarinda").session(readonly=True) as session:
+        assert chunks.broken(session, [UUID(trip["id"])]) == set()
 
 
 def test_a_statement_that_is_cancelled_is_tried_again(world, pair_of):
@@ -312,7 +332,7 @@ def test_however_it_is_divided_each_fix_is_stored_once(empty, batches, data):
     """Batches, some of them again and through the log, come to what one upload comes to."""
     trip_id, start = empty
     again = data.draw(st.lists(st.sampled_from(batches), max_size=3) if batches else st.just([]))
-    sources = [Source(trip_id, str(UUID(int=number))) for number in range(3)]
+    sources = [trip_id.bytes + UUID(int=number).bytes for number in range(3)]
     with catalogue.tenant("samarinda").session(readonly=False) as session:
         undone = session.begin_nested()
         chains = chunks.lock(session, [trip_id])
@@ -320,8 +340,9 @@ def test_however_it_is_divided_each_fix_is_stored_once(empty, batches, data):
         for batch in (*batches, *again):
             source = np.array([number for _, number in batch], dtype=np.intp)
             journal.write(session, fixes_of(batch, start), source, sources)
-            entry = journal.read(session, most=10**9)[-1]
-            counted += sum(chunks.append(session, entry.fixes, entry.source, entry.sources, chains))
+            read = journal.read(session, most=10**9)
+            counted += sum(chunks.append(session, read.fixes, read.source, read.sources, chains))
+            journal.remove(session, read.ids)
         track = chunks.read(session, [trip_id]).get(trip_id)
         assert chunks.broken(session, [trip_id]) == set()
         undone.rollback()

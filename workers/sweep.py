@@ -1,5 +1,7 @@
 """The sweep: what the queue lost is found in the databases, so that every trip is judged.
 
+What phones were acknowledged for by a process that died is settled into the tracks first.
+
 Run it with `python -m workers.sweep`; several at once do no harm.
 """
 
@@ -61,11 +63,19 @@ class Sweep:
     def _settle(self, tenant: Tenant) -> None:
         """Settle what is left of a process that took it in and ended."""
         since = datetime.now(UTC) - LEFT_BEHIND
-        with tenant.session(readonly=True) as session:
-            waits = settle.waits(session, since)
-        while waits and settle.settle(tenant).fixes:
+
+        def waits() -> bool:
             with tenant.session(readonly=True) as session:
-                waits = settle.waits(session, since)
+                return settle.waits(session, since)
+
+        try:
+            while waits() and settle.settle(tenant).fixes:
+                pass
+        except (DBAPIError, Unavailable):
+            raise
+        except Exception as reason:  # noqa: BLE001
+            # What went wrong may quote positions.
+            log.error("%s: its log is not settled: %s", tenant.slug, type(reason).__name__)  # noqa: TRY400
 
 
 def main(every: float = 2) -> None:
