@@ -159,6 +159,32 @@ def _subscribe(
         undo.callback(_drop_subscription, names.database)
 
 
+def _receive_heads(names: Names) -> None:
+    """A subscription from before there were seals takes them up.
+
+    Only then, for it takes up whatever is published: a regency's other tables must not come in.
+    """
+    with admin(names_of(PROVINCE_SLUG).database) as province:
+        received = province.execute(
+            "SELECT array_agg(srrelid::regclass::text) FROM pg_subscription_rel"
+            " JOIN pg_subscription ON srsubid = oid WHERE subname = %s",
+            [names.database],
+        ).fetchone()
+        if not received or not received[0] or "seal" in received[0]:
+            return
+        with admin(names.database) as tenant:
+            published = tenant.execute(
+                "SELECT tablename FROM pg_publication_tables WHERE pubname = 'province'"
+            ).fetchall()
+        if strange := {name for (name,) in published} - {*received[0], "seal"}:
+            raise UnexpectedPublication(", ".join(sorted(strange)))
+        run(province, "ALTER SUBSCRIPTION {name} REFRESH PUBLICATION", name=names.database)
+
+
+class UnexpectedPublication(Exception):
+    """A regency publishes tables that the province does not receive."""
+
+
 def _drop_subscription(name: str) -> None:
     with admin(names_of(PROVINCE_SLUG).database) as connection:
         if connection.execute(
@@ -216,7 +242,7 @@ def _end_slots(connection: psycopg.Connection, which: LiteralString, parameters:
 def _forget_regency(code: str) -> None:
     """Remove a regency, and all that it published, from the province."""
     with admin(names_of(PROVINCE_SLUG).database) as connection:
-        for table in ("trip", "verdict", "deviation"):
+        for table in ("trip", "verdict", "deviation", "kept_head"):
             statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
             connection.execute(statement.format(table=sql.Identifier(table)), [code])
         connection.execute("DELETE FROM regency WHERE code = %s", [code])
@@ -336,15 +362,15 @@ def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
         names = names_of(slug)
         schema = Schema.TENANT if kind == "REGENCY" else Schema.PROVINCE
         try:
-            yield (
-                slug,
-                upgrade(
-                    schema,
-                    decrypt(owner_dsn),
-                    app_role=names.app,
-                    share_role=names.share,
-                    code=code,
-                ),
+            behind = upgrade(
+                schema,
+                decrypt(owner_dsn),
+                app_role=names.app,
+                share_role=names.share,
+                code=code,
             )
+            if schema is Schema.TENANT:
+                _receive_heads(names)
+            yield slug, behind
         except Exception as error:  # noqa: BLE001 - the other realms must be migrated all the same
             yield slug, error

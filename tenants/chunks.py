@@ -4,6 +4,7 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
@@ -294,37 +295,37 @@ def _track(chunks: Sequence[Any]) -> Track:
     return Track(fixes, chunk, tuple(bytes(row.digest) for row in chunks), chunks[-1].arrival)
 
 
-def broken(session: Session, trip_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of these trips whose chain of digests does not follow from what is stored of them."""
-    rows = session.connection().execute(CHAINS, {"ids": list(trip_ids)}).all()
-    chains = groupby(rows, lambda row: row.trip_id)
-    return {trip_id for trip_id, links in chains if not _follows(list(links))}
+def contents(rows: Sequence[Any]) -> list[bytes | None]:
+    """The digest that each stored row's columns come to; None for those of no chunk of ours."""
+    additions = [_stored(row) for row in rows]
+    try:
+        chunks = iter(_chunks([addition for addition in additions if addition is not None]))
+    except ValueError:
+        if len(rows) == 1:
+            return [None]
+        return [content for row in rows for content in contents([row])]
+    return [
+        _content(row, addition, next(chunks)) if addition is not None else None
+        for row, addition in zip(rows, additions, strict=True)
+    ]
 
 
-CHAINS: Final = text(
-    "SELECT progress.trip_id, chain_head, arrived, arrival, digest, link, device, mock,"
-    " ST_AsEWKB(path, 'NDR') AS path, array_send(accuracy) AS accuracy,"
-    " array_send(speed) AS speed, array_send(battery) AS battery"
-    " FROM trip_progress progress LEFT JOIN track_chunk USING (trip_id)"
-    " WHERE progress.trip_id = ANY(:ids) ORDER BY progress.trip_id, arrival"
-)
+def _stored(row: Any) -> Addition | None:
+    try:
+        fixes = _track([row]).fixes
+    except ValueError:
+        return None
+    sizes = {len(getattr(fixes, name)) for name in Fixes.__slots__}
+    return Addition(row.trip_id, row.device, fixes) if len(sizes) == 1 and 0 not in sizes else None
 
 
-def _follows(links: Sequence[Any]) -> bool:
-    """Whether each link is what its chunk and the link before come to, up to the trip's head."""
-    link, arrival = b"", 0
-    for row in links:
-        if row.arrival is None:  # nothing was ever sent
-            break
-        try:
-            (chunk,) = _chunks([Addition(row.trip_id, row.device, _track([row]).fixes)])
-        except ValueError:  # columns of no chunk of ours
-            return False
-        link = hashlib.sha256(link + chunk.digest).digest()
-        if (bytes(row.digest), bytes(row.link)) != (chunk.digest, link) or row.arrival <= arrival:
-            return False
-        arrival = row.arrival
-    return bytes(links[0].chain_head) == link and links[0].arrived >= arrival
+def _content(row: Any, stored: Addition, chunk: _Chunk) -> bytes | None:
+    said, found = (row.started_at, row.ended_at), tuple(map(time_of, chunk.times))
+    same = all(abs(at - of) < CLOCK_TICK for at, of in zip(said, found, strict=True))
+    return chunk.digest if same and len(stored.fixes) == chunk.count else None
+
+
+CLOCK_TICK: Final = timedelta(microseconds=2)
 
 
 def _points(ewkb: bytes) -> bytes:
