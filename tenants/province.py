@@ -88,7 +88,7 @@ class SharedDeviation(Base):
 PUBLISHED_HEADS = Table(
     "seal",
     Base.metadata,
-    Column("number", BigInteger, nullable=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("sealed_at", DateTime(timezone=True), nullable=False),
     Column("head", LargeBinary, nullable=False),
 )

@@ -118,7 +118,7 @@ class _Groups(Generic[N]):
 
     def __init__(self, rows: Iterable[Any], number: Callable[[Any], N]) -> None:
         self._groups: Iterator[tuple[N, Iterator[Any]]] = groupby(rows, number)
-        self._next = next(self._groups, None)
+        self._next: tuple[N, Iterator[Any]] | None = next(self._groups, None)
 
     def upto(self, number: N | None) -> Iterator[tuple[N, Iterator[Any]]]:
         """The groups not yet handed out; each is to be used before the next is asked for."""

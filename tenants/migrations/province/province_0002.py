@@ -7,10 +7,11 @@ down_revision = "province_0001"
 
 # What a regency publishes goes through `seal` and stays in `kept_head`, which no subscription
 # reaches: a change or deletion over there finds nothing here. Whose head it is, the subscription
-# says and not the row. A second head of a number is kept beside the first.
+# says and not the row. A second head of a number is kept beside the first. The key of `seal`, which
+# is always empty, is for changes that a regency publishes: without one they would end replication.
 HEADS = """
 CREATE TABLE seal (
-    number bigint NOT NULL,
+    number bigint PRIMARY KEY,
     sealed_at timestamptz NOT NULL,
     head bytea NOT NULL
 );
