@@ -1,8 +1,10 @@
 """Seals: what is new is sealed, whatever commits when, and the province keeps the heads."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import monotonic, sleep
 
 import psycopg
@@ -12,10 +14,11 @@ from conftest import BALIKPAPAN, SAMARINDA, SANGATTA, record
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from infra.benchmarks.birth import await_province
 from infra.front_end import Refused
 from infra.play import until
 from infra.world import World
-from tenants import birth, catalogue, seals
+from tenants import birth, catalogue, migrate, seals
 from tenants.evidence import Seal, VerdictRecord
 from tenants.province import KeptHead
 from tenants.realm import Tenant
