@@ -4,7 +4,6 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from tenants.fixes import PLAIN_BYTES, Fixes, Floats, canonical_parts, joined, table, time_of
+from tenants.fixes import PLAIN_BYTES, Fixes, Floats, Ints, canonical_parts, joined, table, time_of
 from tenants.problems import Unavailable
 
 WKB_POINT, WKB_LINESTRING, WKB_M, WKB_SRID = 1, 2, 0x40000000, 0x20000000
@@ -95,12 +94,10 @@ def _chunks(additions: Sequence[Addition]) -> list[_Chunk]:
     fixes, part = canonical_parts(
         joined([addition.fixes for addition in additions]), np.repeat(np.arange(len(sizes)), sizes)
     )
-    starts = np.flatnonzero(np.diff(part, prepend=-1))
-    stops = np.append(starts[1:], len(fixes))
-    rows, flags = table(fixes), np.logical_or.reduceat(fixes.flags, starts).tolist()
+    owners = [(addition.trip_id, addition.device.encode()) for addition in additions]
+    starts, stops, digests = _digests(owners, fixes, part)
     mocked = np.logical_or.reduceat(fixes.mock, starts).tolist()
     charged = np.logical_or.reduceat(~np.isnan(fixes.battery), starts).tolist()
-    plain = np.ascontiguousarray(rows[:, :PLAIN_BYTES])
     points = np.column_stack([fixes.lon, fixes.lat, fixes.time]).astype("<f8").view(np.uint8)
     accuracy, speed, battery = (
         _elements(values, REAL) for values in (fixes.accuracy, fixes.speed, fixes.battery)
@@ -109,12 +106,10 @@ def _chunks(additions: Sequence[Addition]) -> list[_Chunk]:
     newest = zip(fixes.lon.tolist(), fixes.lat.tolist(), fixes.accuracy.tolist(), strict=True)
     times, last = fixes.time.tolist(), list(newest)
     found = []
-    for number, (addition, start, stop) in enumerate(
-        zip(additions, starts.tolist(), stops.tolist(), strict=True)
+    for number, ((trip_id, device), start, stop) in enumerate(
+        zip(owners, starts.tolist(), stops.tolist(), strict=True)
     ):
-        count, device = stop - start, addition.device.encode()
-        digest = hashlib.sha256(addition.trip_id.bytes + struct.pack("<H", len(device)) + device)
-        digest.update((rows if flags[number] else plain)[start:stop].tobytes())
+        count = stop - start
         real, flag = _head(count, REAL_TYPE), _head(count, FLAG_TYPE)
         columns = (
             _ewkb(count) + points[start:stop].tobytes(),
@@ -125,9 +120,9 @@ def _chunks(additions: Sequence[Addition]) -> list[_Chunk]:
         )
         found.append(
             _Chunk(
-                addition.trip_id,
+                trip_id,
                 device,
-                digest.digest(),
+                digests[number],
                 count,
                 (times[start], times[stop - 1]),
                 last[stop - 1],
@@ -135,6 +130,24 @@ def _chunks(additions: Sequence[Addition]) -> list[_Chunk]:
             )
         )
     return found
+
+
+def _digests(
+    owners: Sequence[tuple[UUID, bytes]], fixes: Fixes, part: Ints
+) -> tuple[Ints, Ints, list[bytes]]:
+    """Where the fixes of each trip and device start and stop, and the digest over them."""
+    starts = np.flatnonzero(np.diff(part, prepend=-1))
+    stops = np.append(starts[1:], len(fixes))
+    rows, flags = table(fixes), np.logical_or.reduceat(fixes.flags, starts).tolist()
+    plain = np.ascontiguousarray(rows[:, :PLAIN_BYTES])
+    digests = []
+    for (trip_id, device), flagged, start, stop in zip(
+        owners, flags, starts.tolist(), stops.tolist(), strict=True
+    ):
+        digest = hashlib.sha256(trip_id.bytes + struct.pack("<H", len(device)) + device)
+        digest.update((rows if flagged else plain)[start:stop].tobytes())
+        digests.append(digest.digest())
+    return starts, stops, digests
 
 
 def _elements(values: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
@@ -297,35 +310,40 @@ def _track(chunks: Sequence[Any]) -> Track:
 
 def contents(rows: Sequence[Any]) -> list[bytes | None]:
     """The digest that each stored row's columns come to; None for those of no chunk of ours."""
-    additions = [_stored(row) for row in rows]
-    try:
-        chunks = iter(_chunks([addition for addition in additions if addition is not None]))
-    except ValueError:
-        if len(rows) == 1:
-            return [None]
-        return [content for row in rows for content in contents([row])]
-    return [
-        _content(row, addition, next(chunks)) if addition is not None else None
-        for row, addition in zip(rows, additions, strict=True)
-    ]
+    found: list[bytes | None] = [None] * len(rows)
+    places = [place for place, row in enumerate(rows) if _whole(row)]
+    if not places:
+        return found
+    whole = [rows[place] for place in places]
+    track = _track(whole)
+    fixes, part = canonical_parts(track.fixes, track.chunk.astype(np.intp))
+    owners = [(row.trip_id, row.device.encode()) for row in whole]
+    starts, stops, digests = _digests(owners, fixes, part)
+    said = [(row.started_at.timestamp(), row.ended_at.timestamp()) for row in whole]
+    times = np.column_stack([fixes.time[starts], fixes.time[stops - 1]])
+    right = (np.abs(times - said) < CLOCK_TICK).all(axis=1)
+    right &= np.bincount(track.chunk) == stops - starts
+    for place, digest, same in zip(places, digests, right.tolist(), strict=True):
+        found[place] = digest if same else None
+    return found
 
 
-def _stored(row: Any) -> Addition | None:
-    try:
-        fixes = _track([row]).fixes
-    except ValueError:
-        return None
-    sizes = {len(getattr(fixes, name)) for name in Fixes.__slots__}
-    return Addition(row.trip_id, row.device, fixes) if len(sizes) == 1 and 0 not in sizes else None
+def _whole(row: Any) -> bool:
+    """Whether its columns are of one length, and the bytes that `_track` takes them for."""
+    count, rest = divmod(len(_points(row.path)), POINT_BYTES)
+    head, size = _head(count, REAL_TYPE), 20 + REAL.itemsize * count
+    reals = (row.accuracy, row.speed, row.battery)
+    return (
+        count > 0
+        and not rest
+        and row.path.startswith(_ewkb(count))
+        and all(each is None or (len(each) == size and each.startswith(head)) for each in reals)
+        and (row.mock is None or (len(row.mock) == count and None not in row.mock))
+        and len(row.device) < 1 << 14
+    )
 
 
-def _content(row: Any, stored: Addition, chunk: _Chunk) -> bytes | None:
-    said, found = (row.started_at, row.ended_at), tuple(map(time_of, chunk.times))
-    same = all(abs(at - of) < CLOCK_TICK for at, of in zip(said, found, strict=True))
-    return chunk.digest if same and len(stored.fixes) == chunk.count else None
-
-
-CLOCK_TICK: Final = timedelta(microseconds=2)
+CLOCK_TICK: Final = 2e-6
 
 
 def _points(ewkb: bytes) -> bytes:
