@@ -42,6 +42,7 @@ RESERVED = frozenset(
         "login",
     }
 )
+PUBLISHED = frozenset({"trip", "verdict", "deviation", "seal"})
 FIRST_RULESET_BASIS = "PMK 113/PMK.05/2012 jo. PMK 119/2023"
 
 
@@ -159,26 +160,26 @@ def _subscribe(
         undo.callback(_drop_subscription, names.database)
 
 
-def _receive_heads(names: Names) -> None:
-    """A subscription from before there were seals takes them up.
+def _receive(names: Names) -> None:
+    """A subscription from before takes up what is published since, such as the seals.
 
-    Only then, for it takes up whatever is published: a regency's other tables must not come in.
+    It would take up whatever is published: what the province knows nothing of must not come in.
     """
+    with admin(names.database) as tenant:
+        rows = tenant.execute(
+            "SELECT tablename FROM pg_publication_tables WHERE pubname = 'province'"
+        ).fetchall()
+    published = {name for (name,) in rows}
+    if strange := published - PUBLISHED:
+        raise UnexpectedPublication(", ".join(sorted(strange)))
     with admin(names_of(PROVINCE_SLUG).database) as province:
-        received = province.execute(
-            "SELECT array_agg(srrelid::regclass::text) FROM pg_subscription_rel"
-            " JOIN pg_subscription ON srsubid = oid WHERE subname = %s",
+        rows = province.execute(
+            "SELECT relname FROM pg_subscription_rel JOIN pg_class ON pg_class.oid = srrelid"
+            " JOIN pg_subscription ON srsubid = pg_subscription.oid WHERE subname = %s",
             [names.database],
-        ).fetchone()
-        if not received or not received[0] or "seal" in received[0]:
-            return
-        with admin(names.database) as tenant:
-            published = tenant.execute(
-                "SELECT tablename FROM pg_publication_tables WHERE pubname = 'province'"
-            ).fetchall()
-        if strange := {name for (name,) in published} - {*received[0], "seal"}:
-            raise UnexpectedPublication(", ".join(sorted(strange)))
-        run(province, "ALTER SUBSCRIPTION {name} REFRESH PUBLICATION", name=names.database)
+        ).fetchall()
+        if published - {name for (name,) in rows}:
+            run(province, "ALTER SUBSCRIPTION {name} REFRESH PUBLICATION", name=names.database)
 
 
 class UnexpectedPublication(Exception):
@@ -370,7 +371,7 @@ def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
                 code=code,
             )
             if schema is Schema.TENANT:
-                _receive_heads(names)
+                _receive(names)
             yield slug, behind
         except Exception as error:  # noqa: BLE001 - the other realms must be migrated all the same
             yield slug, error

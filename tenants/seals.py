@@ -20,13 +20,14 @@ when a chunk was received, but that it was there when it was sealed; plans, sile
 """
 
 import hashlib
+import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import Row, Select, delete, func, insert, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -70,7 +71,9 @@ class Covered:
         """Version and digest of a row as it stands."""
         said = {column.key: row._mapping[column.key] for column in self.columns}
         if self.kind is SealedKind.VERDICT:
-            said["detail"] = findings(said["detail"])
+            # Detail that the service did not write is covered as it is.
+            with suppress(LookupError, TypeError, AttributeError):
+                said["detail"] = findings(said["detail"])
         in_force = self.kind is SealedKind.CLOSED_VERDICT and said["current"]
         return micros(row.dated) if in_force else 0, digest_of(self.kind, said)
 
@@ -122,14 +125,13 @@ COVERED: Final = (
 
 
 def digest_of(kind: SealedKind, said: Mapping[str, Any]) -> bytes:
-    """SHA-256 over JSON with sorted keys, times in UTC and amounts as text."""
+    """SHA-256 over JSON in ASCII with sorted keys and no spaces, times in UTC."""
     plain = {
         key: value.astimezone(UTC) if isinstance(value, datetime) else value
         for key, value in said.items()
     }
-    return hashlib.sha256(
-        orjson.dumps([kind, plain], default=str, option=orjson.OPT_SORT_KEYS)
-    ).digest()
+    content = json.dumps([kind, plain], default=str, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).digest()
 
 
 def micros(at: datetime) -> int:

@@ -5,7 +5,7 @@ All is read once and bit by bit, from one moment's state of the database.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby, islice
 from typing import Any, Final, Generic, TypeVar
@@ -76,7 +76,8 @@ def verify(
             each.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
             each.execute(text("SELECT pg_current_snapshot()"))
         kept = select(KeptHead).where(KeptHead.tenant == tenant.code)
-        checked.newest = held.scalar(kept.order_by(KeptHead.number.desc(), KeptHead.received_at))
+        newest = kept.order_by(KeptHead.number.desc(), KeptHead.received_at).limit(1)
+        checked.newest = held.scalar(newest)
         tables = [Seal, Trip, *(covered.row for covered in COVERED), DeviationRecord]
         total = sum(
             session.scalars(select(func.count()).select_from(table)).one() for table in tables
@@ -331,7 +332,7 @@ def _stated(session: Session) -> Found:
             DeviationState.ANSWERED: replied_to,
         }
         why = None
-        if _said(case) not in [_told(each) for each in detail.get("deviations", ())]:
+        if _said(case) not in _told(detail):
             why = f"it is not what verdict {case.verdict_id} says"
         elif not said.get(case.state, True):
             why = f"its state is {case.state}, which no reply or ruling made it"
@@ -351,14 +352,18 @@ def _said(case: DeviationRecord) -> tuple[Any, ...]:
     )
 
 
-def _told(said: dict[str, Any]) -> tuple[Any, ...]:
-    amount = said["amount"]
-    return (
-        *(said["kind"], said["severity"], said["leg"], said["region"], said["planned_region"]),
-        *(
-            datetime.fromisoformat(said[name]).astimezone(UTC)
-            for name in ("started_at", "ended_at")
-        ),
-        *(said["coverage"], None if amount is None else Decimal(amount)),
-        *(said["evidence"], said["message_id"], said["message_en"]),
-    )
+def _told(detail: Any) -> list[tuple[Any, ...]]:
+    """The deviations of a verdict's detail; none where it is not as the service writes it."""
+    try:
+        return [
+            (
+                *(said["kind"], said["severity"], said["leg"]),
+                *(said["region"], said["planned_region"]),
+                *(datetime.fromisoformat(said[name]) for name in ("started_at", "ended_at")),
+                *(said["coverage"], None if said["amount"] is None else Decimal(said["amount"])),
+                *(said["evidence"], said["message_id"], said["message_en"]),
+            )
+            for said in detail["deviations"]
+        ]
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        return []

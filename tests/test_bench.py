@@ -78,7 +78,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
         ),
         (
             lambda *where: chain.measure(*where, rounds=1, trips=3, uploads=4),
-            5,
+            6,
             ["Rasio verifikasi : COPY dan SHA-256: ", "Potongan diverifikasi tiap detik: "],
         ),
     ],

@@ -202,7 +202,12 @@ def backdated_reply(owner: psycopg.Connection, regency: Regency) -> None:
 CHUNK_2 = rf"trip {{trip}}, chunk 2{OF}"
 TAMPERED: dict[str, tuple[Tampering, str, str]] = {
     "a fix is edited": (statement(MOVE), "ALTERED", CHUNK_2),
-    "its digest too": (
+    "an accuracy is none": (
+        statement("UPDATE track_chunk SET accuracy = '{NULL}' WHERE arrival = 3 AND trip_id = %s"),
+        "ALTERED",
+        CHUNK_2,
+    ),
+    "a digest is edited": (
         statement(
             "UPDATE track_chunk SET digest = sha256(digest) WHERE arrival = 3 AND trip_id = %s"
         ),
@@ -316,6 +321,11 @@ TAMPERED: dict[str, tuple[Tampering, str, str]] = {
         unbound(
             "UPDATE verdict SET detail = jsonb_set(detail, '{deviations,0,severity}', '\"NOTE\"')"
         ),
+        "ALTERED",
+        rf"trip {{trip}}, verdict \S+{OF}",
+    ),
+    "a verdict is made nonsense": (
+        unbound("UPDATE verdict SET detail = '{\"deviations\": [7, {}]}'"),
         "ALTERED",
         rf"trip {{trip}}, verdict \S+{OF}",
     ),

@@ -62,8 +62,11 @@ class Sweep:
         if time.monotonic() - self._sealed.get(tenant.slug, float("-inf")) < self.sealing:
             return
         self._sealed[tenant.slug] = time.monotonic()
-        with tenant.session(readonly=False) as session:
-            seals.seal(session)
+        try:
+            with tenant.session(readonly=False) as session:
+                seals.seal(session)
+        except Exception:
+            log.exception("%s: not sealed, it is tried again", tenant.slug)
 
 
 def main(every: float = 2) -> None:

@@ -49,18 +49,18 @@ def measure(
     moved = Measured((f"Segel, {trips} perjalanan baru", f"Seal, {trips} trips moved"), "ms")
     idle = Measured(("Segel, tak ada yang baru", "Seal, nothing new"), "ms")
     verified = Measured(("jejak chain verify", "jejak chain verify"), "s")
+    cpu = Measured(("  waktu CPU-nya", "  its CPU time"), "s")
     memory = Measured(("  memori terbanyak", "  most memory"), "MB")
     raw = Measured(("COPY dan SHA-256 saja", "COPY and SHA-256 alone"), "s")
     for _ in followed(range(rounds)):
         _send(tenant, phones, 1)
         moved.figures.append(_sealed(tenant))
         idle.figures.append(_sealed(tenant))
-        seconds, megabytes = _verified(tenant)
-        verified.figures.append(seconds)
-        memory.figures.append(megabytes)
+        for side, figure in zip((verified, cpu, memory), _verified(tenant), strict=True):
+            side.figures.append(figure)
         raw.figures.append(_hashed(running.cluster.dsn(f"jejak_{HOME}")))
     return Report(
-        [moved, idle, verified, memory, raw],
+        [moved, idle, verified, cpu, memory, raw],
         {
             ("Rasio verifikasi : COPY dan SHA-256", "Ratio verifying : COPY and SHA-256"): (
                 verified.median / raw.median
@@ -98,7 +98,7 @@ def _sealed(tenant: Tenant) -> float:
     return 1e3 * (perf_counter() - began)
 
 
-def _verified(tenant: Tenant) -> tuple[float, float]:
+def _verified(tenant: Tenant) -> tuple[float, float, float]:
     began = perf_counter()
     command = [str(COMMAND), "chain", "verify", tenant.slug]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as ran:
@@ -106,7 +106,8 @@ def _verified(tenant: Tenant) -> tuple[float, float]:
         ran.returncode = os.waitstatus_to_exitcode(status)
     if ran.returncode:
         raise Refused(f"jejak chain verify: exit {ran.returncode}")
-    return perf_counter() - began, used.ru_maxrss / 1024
+    seconds = perf_counter() - began
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def _hashed(dsn: str) -> float:
