@@ -22,6 +22,23 @@ class OutcomeCount:
     trips: int
 
 
+@strawberry.type(
+    description="The head of a regency's evidence chain (*rantai bukti*), as the province keeps it."
+)
+class EvidenceHead:
+    number: int = strawberry.field(description="Of the seal, counted from 1.")
+    sealed_at: datetime
+    received_at: datetime = strawberry.field(description="When it came here.")
+
+    @strawberry.field(description="SHA-256, hexadecimal.")
+    def head(row: strawberry.Parent[province.KeptHead]) -> str:
+        return row.head.hex()
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        return isinstance(value, province.KeptHead)
+
+
 @strawberry.type(description="A kabupaten or kota in figures, as it publishes them.")
 class Regency:
     code: str
@@ -30,6 +47,15 @@ class Regency:
     open_deviations: int
     settled_deviations: int
     amount_at_stake: Rupiah = strawberry.field(description="Of the open deviations, in rupiah.")
+    conflicting_heads: int = strawberry.field(
+        description="Heads that came with a number that had another head: 0 of an honest regency."
+    )
+
+    @strawberry.field(
+        graphql_type=EvidenceHead | None, description="The newest; null before the first came."
+    )
+    def evidence_head(row: strawberry.Parent[province.Figures]) -> province.KeptHead | None:
+        return row.head
 
     @strawberry.field
     def verdicts(row: strawberry.Parent[province.Figures]) -> list[OutcomeCount]:

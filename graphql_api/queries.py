@@ -9,9 +9,9 @@ from graphql_api import pages
 from graphql_api.context import Info
 from graphql_api.inputs import DeviationFilterInput, TripFilter
 from graphql_api.pages import Connection
-from graphql_api.types import Deviation, Member, Office, Region, Trip
-from tenants import access, boundaries, models, people, trips, verdicts
-from tenants.evidence import DeviationRecord
+from graphql_api.types import Deviation, EvidenceHead, Member, Office, Region, Trip
+from tenants import access, boundaries, models, people, seals, trips, verdicts
+from tenants.evidence import DeviationRecord, Seal
 from tenants.problems import NotFound
 
 First = Annotated[int, strawberry.argument(description="1 to 100.")]
@@ -113,3 +113,10 @@ class Query:
             return await info.context.read(access.deviation, viewer, key)
         except NotFound:
             return None
+
+    @strawberry.field(
+        graphql_type=EvidenceHead | None,
+        description="The newest head of the evidence chain (*rantai bukti*), for the inspectorate.",
+    )
+    async def evidence_head(self, info: Info) -> Seal | None:
+        return await info.context.read(seals.head, info.context.signed_in)

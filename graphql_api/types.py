@@ -27,6 +27,7 @@ from tenants.evidence import (
     DeviationRecord,
     DeviationReply,
     DeviationRuling,
+    Seal,
     VerdictRecord,
 )
 from tenants.fixes import Fixes, time_of
@@ -294,6 +295,19 @@ class Trip(_Row):
         return Track(fixes=fixes) if fixes is not None else None
 
 
+@strawberry.type(
+    description="The head of the evidence chain (*rantai bukti*): all that was sealed up to it is"
+    " what it was when the province holds the same."
+)
+class EvidenceHead(_Row):
+    number: int = strawberry.field(description="Of the seal, counted from 1.")
+    sealed_at: datetime
+
+    @strawberry.field(description="SHA-256, hexadecimal.")
+    def head(row: strawberry.Parent[Seal]) -> str:
+        return row.head.hex()
+
+
 ROWS: dict[str, type[Any]] = {
     "Office": models.Office,
     "Member": models.Member,
@@ -302,6 +316,7 @@ ROWS: dict[str, type[Any]] = {
     "LawfulPlace": models.LawfulPlace,
     "Flight": models.Flight,
     "Trip": models.Trip,
+    "EvidenceHead": Seal,
     "Verdict": VerdictRecord,
     "Reply": DeviationReply,
     "Ruling": DeviationRuling,

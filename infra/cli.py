@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from infra.chain import chain_commands
 from infra.evaluate import evaluate
 from infra.processes import ENVIRONMENT, state_folder
 from infra.rules import rules_commands
@@ -38,6 +39,7 @@ app.add_typer(regions_commands, name="regions")
 app.add_typer(member_commands, name="member")
 app.add_typer(rate_commands, name="rate")
 app.add_typer(rules_commands, name="rules")
+app.add_typer(chain_commands, name="chain")
 app.command()(evaluate)
 console = Console()
 

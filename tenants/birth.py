@@ -42,6 +42,7 @@ RESERVED = frozenset(
         "login",
     }
 )
+PUBLISHED = frozenset({"trip", "verdict", "deviation", "seal"})
 FIRST_RULESET_BASIS = "PMK 113/PMK.05/2012 jo. PMK 119/2023"
 
 
@@ -159,6 +160,32 @@ def _subscribe(
         undo.callback(_drop_subscription, names.database)
 
 
+def _receive(names: Names) -> None:
+    """A subscription from before takes up what is published since, such as the seals.
+
+    It would take up whatever is published: what the province knows nothing of must not come in.
+    """
+    with admin(names.database) as tenant:
+        rows = tenant.execute(
+            "SELECT tablename FROM pg_publication_tables WHERE pubname = 'province'"
+        ).fetchall()
+    published = {name for (name,) in rows}
+    if strange := published - PUBLISHED:
+        raise UnexpectedPublication(", ".join(sorted(strange)))
+    with admin(names_of(PROVINCE_SLUG).database) as province:
+        rows = province.execute(
+            "SELECT relname FROM pg_subscription_rel JOIN pg_class ON pg_class.oid = srrelid"
+            " JOIN pg_subscription ON srsubid = pg_subscription.oid WHERE subname = %s",
+            [names.database],
+        ).fetchall()
+        if published - {name for (name,) in rows}:
+            run(province, "ALTER SUBSCRIPTION {name} REFRESH PUBLICATION", name=names.database)
+
+
+class UnexpectedPublication(Exception):
+    """A regency publishes tables that the province does not receive."""
+
+
 def _drop_subscription(name: str) -> None:
     with admin(names_of(PROVINCE_SLUG).database) as connection:
         if connection.execute(
@@ -216,7 +243,7 @@ def _end_slots(connection: psycopg.Connection, which: LiteralString, parameters:
 def _forget_regency(code: str) -> None:
     """Remove a regency, and all that it published, from the province."""
     with admin(names_of(PROVINCE_SLUG).database) as connection:
-        for table in ("trip", "verdict", "deviation"):
+        for table in ("trip", "verdict", "deviation", "kept_head"):
             statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
             connection.execute(statement.format(table=sql.Identifier(table)), [code])
         connection.execute("DELETE FROM regency WHERE code = %s", [code])
@@ -336,15 +363,15 @@ def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
         names = names_of(slug)
         schema = Schema.TENANT if kind == "REGENCY" else Schema.PROVINCE
         try:
-            yield (
-                slug,
-                upgrade(
-                    schema,
-                    decrypt(owner_dsn),
-                    app_role=names.app,
-                    share_role=names.share,
-                    code=code,
-                ),
+            behind = upgrade(
+                schema,
+                decrypt(owner_dsn),
+                app_role=names.app,
+                share_role=names.share,
+                code=code,
             )
+            if schema is Schema.TENANT:
+                _receive(names)
+            yield slug, behind
         except Exception as error:  # noqa: BLE001 - the other realms must be migrated all the same
             yield slug, error

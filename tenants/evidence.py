@@ -1,5 +1,6 @@
 """Evidence and findings: tracks and records, what was concluded, what people said to it."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -175,6 +176,18 @@ class VerdictRecord(Base):
     )
 
 
+Finding = tuple[str, str, int | None, str | None, str | None]
+"""Kind, severity, leg, region and amount of a deviation."""
+
+
+def findings(detail: Mapping[str, Any]) -> list[Finding]:
+    """What a verdict's detail says of the trip, but for times and words."""
+    return [
+        (said["kind"], said["severity"], said["leg"], said["region"], said["amount"])
+        for said in detail.get("deviations", ())
+    ]
+
+
 class DeviationState(StrEnum):
     """From finding to decision; WITHDRAWN when later evidence or a later plan made it vanish."""
 
@@ -250,3 +263,54 @@ class DeviationRuling(Base):
     upheld: Mapped[bool]
     reason: Mapped[str]
     ruled_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class Seal(Base):
+    """One link of the regency's evidence chain: `head` is over `previous`, time and `digest`.
+
+    `digest` is over the items, the rows of `sealed`; tenants/seals.py says how.
+    """
+
+    __tablename__ = "seal"
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    sealed_at: Mapped[datetime]
+    previous: Mapped[bytes]
+    digest: Mapped[bytes]
+    head: Mapped[bytes]
+
+
+class SealedKind(StrEnum):
+    """What an item of a seal is about; `id` is the trip's for TRACK, otherwise the row's."""
+
+    TRACK = "TRACK"
+    VERDICT = "VERDICT"
+    CLOSED_VERDICT = "CLOSED_VERDICT"
+    DEVIATION = "DEVIATION"
+    REPLY = "REPLY"
+    RULING = "RULING"
+
+
+class Sealed(Base):
+    """An item of a seal: the digest of one row's content, or the head of one trip's chunks.
+
+    `version` is for TRACK how much had arrived for the trip, for a closed verdict in force the time
+    of its evaluation in µs, otherwise 0.
+    """
+
+    __tablename__ = "sealed"
+    seal: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[SealedKind] = mapped_column(primary_key=True)
+    trip_id: Mapped[UUID]
+    version: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[bytes]
+    __table_args__ = (Index("sealed_row", "id", "digest"),)
+
+
+class Unsealed(Base):
+    """A row that no seal covers yet, noted in the transaction that made it."""
+
+    __tablename__ = "unsealed"
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    kind: Mapped[SealedKind]
+    id: Mapped[UUID]

@@ -6,7 +6,21 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import DateTime, Double, Numeric, Text, func, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Double,
+    Index,
+    LargeBinary,
+    Numeric,
+    Table,
+    Text,
+    func,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tenants.access import Viewer
@@ -71,9 +85,39 @@ class SharedDeviation(Base):
     found_at: Mapped[datetime]
 
 
+PUBLISHED_HEADS = Table(
+    "seal",
+    Base.metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("sealed_at", DateTime(timezone=True), nullable=False),
+    Column("head", LargeBinary, nullable=False),
+)
+"""Where the regencies' heads come in, to be kept as `KeptHead`; itself always empty."""
+
+
+class KeptHead(Base):
+    """The head of a regency's evidence chain, with the time at which the province received it.
+
+    `conflicts` where another head of that number was here before.
+    """
+
+    __tablename__ = "kept_head"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    head: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    sealed_at: Mapped[datetime]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    conflicts: Mapped[bool]
+    __table_args__ = (Index("kept_head_conflicts", "tenant", postgresql_where=text("conflicts")),)
+
+
 @dataclass(slots=True)
 class Figures:
-    """A regency in numbers; `verdicts` counts trips by the outcome in force."""
+    """A regency in numbers; `verdicts` counts trips by the outcome in force.
+
+    `head` is the newest of its evidence chain, `conflicting_heads` counts those of a number that
+    had another head before.
+    """
 
     code: str
     name: str
@@ -82,6 +126,8 @@ class Figures:
     open_deviations: int = 0
     settled_deviations: int = 0
     amount_at_stake: Decimal = Decimal(0)
+    head: KeptHead | None = None
+    conflicting_heads: int = 0
 
 
 OPEN_STATES = ("OPEN", "ANSWERED")
@@ -113,6 +159,12 @@ def figures(session: Session, viewer: Viewer) -> list[Figures]:
         case = found[code]
         case.open_deviations, case.settled_deviations = opened, settled
         case.amount_at_stake = amount or Decimal(0)
+    conflicts = select(KeptHead.tenant, func.count()).where(KeptHead.conflicts)
+    for code, count in session.execute(conflicts.group_by(KeptHead.tenant)):
+        found[code].conflicting_heads = count
+    newest = select(KeptHead).order_by(KeptHead.number.desc(), KeptHead.received_at).limit(1)
+    for row in found.values():
+        row.head = session.scalar(newest.where(KeptHead.tenant == row.code))
     return list(found.values())
 
 

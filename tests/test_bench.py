@@ -9,7 +9,7 @@ import pytest
 import shapely
 from conftest import People
 
-from infra.benchmarks import birth, evaluate, ingest, news, read, track, trouble
+from infra.benchmarks import birth, chain, evaluate, ingest, news, read, track, trouble
 from infra.benchmarks.journeys import outlines
 from infra.benchmarks.measure import Report
 from infra.front_end import Refused
@@ -77,8 +77,13 @@ def travellers(people: People) -> tuple[Traveller, ...]:
                 "Unggahan terakhir : pertama, putusan saja: ",
             ],
         ),
+        (
+            lambda *where: chain.measure(*where, rounds=1, trips=3, uploads=4),
+            6,
+            ["Rasio verifikasi : COPY dan SHA-256: ", "Potongan diverifikasi tiap detik: "],
+        ),
     ],
-    ids=["ingest", "track", "trouble", "read", "news", "birth", "evaluate"],
+    ids=["ingest", "track", "trouble", "read", "news", "birth", "evaluate", "chain"],
 )
 def test_a_benchmark_says_its_ratios(
     world: World,

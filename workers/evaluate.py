@@ -12,7 +12,7 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from tenants import trips
-from tenants.evidence import DeviationRecord, DeviationState, VerdictRecord
+from tenants.evidence import DeviationRecord, DeviationState, VerdictRecord, findings
 from tenants.models import TripProgress
 from tenants.realm import Tenant
 from workers.alike import imprinted
@@ -127,18 +127,6 @@ def detail_of(verdict: Verdict) -> dict[str, Any]:
     parts = {name: getattr(verdict, name) for name in ("days", "stays", "gaps", "deviations")}
     plain: dict[str, Any] = _plain(parts)
     return plain
-
-
-Finding = tuple[str, str, int | None, str | None, str | None]
-"""Kind, severity, leg, region and amount of a deviation."""
-
-
-def findings(detail: Mapping[str, Any]) -> list[Finding]:
-    """What a verdict's detail says of the trip, but for times and words."""
-    return [
-        (said["kind"], said["severity"], said["leg"], said["region"], said["amount"])
-        for said in detail["deviations"]
-    ]
 
 
 def _cases(session: Session, trip_id: UUID, verdict_id: UUID, verdict: Verdict) -> tuple[UUID, ...]:

@@ -1,6 +1,7 @@
 """The sweep: what the queue lost is found in the databases, so that every trip is judged.
 
-What phones were acknowledged for by a process that died is settled into the tracks first.
+What phones were acknowledged for by a process that died is settled into the tracks first. It also
+seals what is new in each regency's evidence.
 
 Run it with `python -m workers.sweep`; several at once do no harm.
 """
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from tenants import catalogue, settle
+from tenants import catalogue, seals, settle
 from tenants.problems import Unavailable
 from tenants.realm import Tenant
 from workers.evaluate import due
@@ -30,13 +31,15 @@ class Sweep:
     """Hints at the trips of all tenants that are behind their evidence or due by the clock.
 
     A trip that is still behind after `patience` seconds is hinted at again: its message was lost,
-    or its worker died.
+    or its worker died. What is new is sealed every `sealing` seconds.
     """
 
-    def __init__(self, *, patience: float = 10, limit: int = 1000) -> None:
+    def __init__(self, *, patience: float = 10, limit: int = 1000, sealing: float = 30) -> None:
         self.patience = patience
         self.limit = limit
+        self.sealing = sealing
         self._hinted: dict[tuple[str, UUID], float] = {}
+        self._sealed: dict[str, float] = {}
 
     def pass_over(self) -> int:
         """One round; returns how many hints it sent. A tenant that fails stops no other."""
@@ -47,6 +50,7 @@ class Sweep:
                 self._settle(tenant)
                 with tenant.session(readonly=True) as session:
                     found = due(session, now=datetime.now(UTC), limit=self.limit)
+                self._seal(tenant)
             except (DBAPIError, Unavailable):
                 log.warning("%s: its database does not answer, the others go on", tenant.slug)
                 continue
@@ -76,6 +80,16 @@ class Sweep:
         except Exception as reason:  # noqa: BLE001
             # What went wrong may quote positions.
             log.error("%s: its log is not settled: %s", tenant.slug, type(reason).__name__)  # noqa: TRY400
+
+    def _seal(self, tenant: Tenant) -> None:
+        if time.monotonic() - self._sealed.get(tenant.slug, float("-inf")) < self.sealing:
+            return
+        self._sealed[tenant.slug] = time.monotonic()
+        try:
+            with tenant.session(readonly=False) as session:
+                seals.seal(session)
+        except Exception:
+            log.exception("%s: not sealed, it is tried again", tenant.slug)
 
 
 def main(every: float = 2) -> None:
