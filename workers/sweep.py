@@ -12,9 +12,11 @@ from uuid import UUID
 from sqlalchemy.exc import DBAPIError
 
 from tenants import catalogue
-from tenants.problems import Unavailable
+from tenants.problems import ProvinceUnavailable, Unavailable
+from tenants.realm import Tenant
 from workers.evaluate import due
 from workers.queue import look_at
+from workers.visum import Correspondence
 
 log = logging.getLogger(__name__)
 
@@ -23,20 +25,22 @@ class Sweep:
     """Hints at the trips of all tenants that are behind their evidence or due by the clock.
 
     A trip that is still behind after `patience` seconds is hinted at again: its message was lost,
-    or its worker died.
+    or its worker died. Before that, what other regencies confirmed of its trips is carried to each.
     """
 
     def __init__(self, *, patience: float = 10, limit: int = 1000) -> None:
         self.patience = patience
         self.limit = limit
         self._hinted: dict[tuple[str, UUID], float] = {}
+        self._correspondence = Correspondence()
 
     def pass_over(self) -> int:
         """One round; returns how many hints it sent. A tenant that fails stops no other."""
         behind: dict[tuple[str, UUID], float] = {}
-        hints = 0
+        hints, carried = 0, True
         for tenant in catalogue.tenants():
             try:
+                carried = carried and self._carried(tenant)
                 with tenant.session(readonly=True) as session:
                     found = due(session, now=datetime.now(UTC), limit=self.limit)
             except (DBAPIError, Unavailable):
@@ -51,6 +55,15 @@ class Sweep:
                 behind[key] = hinted
         self._hinted = behind
         return hints
+
+    def _carried(self, tenant: Tenant) -> bool:
+        """Whether the province answered; where not, the others need not wait for it too."""
+        try:
+            self._correspondence.carry(tenant)
+        except ProvinceUnavailable:
+            log.warning("the province's database does not answer, trips are judged without visa")
+            return False
+        return True
 
 
 def main(every: float = 2) -> None:
