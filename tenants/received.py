@@ -1,6 +1,7 @@
 """Visa as they come back to the sender: read at the province, kept as evidence of its own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -10,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from tenants import trips
-from tenants.evidence import ReceivedVisum
+from tenants.evidence import ReceivedVisum, VisumEvent, VisumMethod
 from tenants.models import Trip
 from tenants.province import PassingVisum
 
@@ -68,12 +69,39 @@ def keep(session: Session, visa: Sequence[PassingVisum]) -> list[UUID]:
     return found
 
 
-def of_trips(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, list[ReceivedVisum]]:
-    """All that was received of each trip, withdrawals too; the caller has seen to access."""
-    found: dict[UUID, list[ReceivedVisum]] = {trip_id: [] for trip_id in trip_ids}
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One visum as it is shown, by its host or to its sender."""
+
+    id: UUID
+    region_code: str
+    leg: int
+    event: VisumEvent
+    happened_at: datetime
+    method: VisumMethod
+    confirmed_at: datetime
+    withdrawn_at: datetime | None
+
+
+def of_trips(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, list[Stamp]]:
+    """The visa of each trip, by their times; the caller has made sure that it may be seen."""
+    found: dict[UUID, list[Stamp]] = {trip_id: [] for trip_id in trip_ids}
     query = select(ReceivedVisum).where(ReceivedVisum.trip_id.in_(trip_ids))
-    for row in session.scalars(
-        query.order_by(ReceivedVisum.happened_at, ReceivedVisum.confirmed_at)
-    ):
-        found[row.trip_id].append(row)
+    order = ReceivedVisum.happened_at, ReceivedVisum.confirmed_at
+    rows = session.scalars(query.order_by(*order)).all()
+    withdrawn = {row.withdraws: row.confirmed_at for row in rows}
+    for row in rows:
+        if row.withdraws is None:
+            found[row.trip_id].append(
+                Stamp(
+                    row.id,
+                    row.host,
+                    row.leg,
+                    row.event,
+                    row.happened_at,
+                    row.method,
+                    row.confirmed_at,
+                    withdrawn.get(row.id),
+                )
+            )
     return found

@@ -319,8 +319,10 @@ def _confirmed(
     return made
 
 
-def withdraw(session: Session, viewer: Viewer, visum_id: UUID, *, reason: str) -> Visum:
-    """Take a confirmation back, the departure before the arrival; both stay on record."""
+def withdraw(
+    session: Session, viewer: Viewer, visum_id: UUID, *, reason: str
+) -> tuple[Visum, Visum]:
+    """Take a confirmation back, the departure before the arrival; returns it and what took it."""
     viewer.require(Role.HOST_DESK)
     said = text_of("reason", reason)
     _one_at_a_time(session)
@@ -345,4 +347,4 @@ def withdraw(session: Session, viewer: Viewer, visum_id: UUID, *, reason: str) -
     )
     session.add(row)
     session.flush()
-    return row
+    return wrong, row

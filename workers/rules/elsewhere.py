@@ -63,7 +63,7 @@ def wrong_region(seen: Observed) -> Iterator[Deviation]:
 
 def _dwellings(seen: Observed, ends: Ends) -> Iterator[_Dwelling]:
     """Unbroken times near wrong places, cut where the next leg begins."""
-    wrong = np.flatnonzero(seen.dwelling & ~seen.right)
+    wrong = np.flatnonzero(seen.dwelling & ~seen.right & ~seen.visa.doubted)
     if not len(wrong) or not seen.itinerary.legs:
         return
     start, end = seen.spells["start"], seen.spells["end"]
