@@ -339,7 +339,7 @@ class Ruleset:
         rule=DeviationKind.REPORT_LATE,
     )
     visum_seconds: float = parameter(
-        43_200, "s", "rentang sekitar visum", "time around it", rule=DeviationKind.VISUM_MISMATCH
+        43_200, "s", "di sekitar visum", "before and after it", rule=DeviationKind.VISUM_MISMATCH
     )
 
 

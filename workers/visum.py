@@ -1,16 +1,20 @@
 """Carrying between regencies: notices follow trips, and visa come back to those who sent."""
 
-from datetime import UTC, date, datetime
+from time import monotonic
+from typing import Final
 
 from tenants import catalogue, notices, received
 from tenants.realm import Tenant
+
+TELL_AGAIN: Final = 60.0
+"""Seconds after which all notices are gone through: days pass, and regencies come and go."""
 
 
 class Correspondence:
     """What the sweep does for a regency besides hinting. Done again, it changes nothing."""
 
     def __init__(self) -> None:
-        self._told: dict[str, tuple[frozenset[str], date]] = {}
+        self._told: dict[str, tuple[frozenset[str], float]] = {}
 
     def carry(self, tenant: Tenant) -> int:
         """Returns how many trips a visum, or one withdrawn, brings before the judge.
@@ -29,10 +33,10 @@ class Correspondence:
             return len(received.keep(session, fresh))
 
     def _tell(self, tenant: Tenant) -> None:
-        """All notices anew when another regency is served, or on another day; else trips do it."""
+        """Trips change their own notices; here is seen to what changes them all."""
         served = frozenset(other.code for other in catalogue.tenants())
-        hosts = served, datetime.now(UTC).date()
-        if self._told.get(tenant.slug) != hosts:
+        before, at = self._told.get(tenant.slug, (None, 0.0))
+        if before != served or monotonic() - at >= TELL_AGAIN:
             with tenant.session(readonly=False) as session:
                 notices.follow(session)
-            self._told[tenant.slug] = hosts
+            self._told[tenant.slug] = served, monotonic()
