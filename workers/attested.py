@@ -60,6 +60,8 @@ class Track:
 
     trip: Itinerary
     until: float
+    spans: tuple[Span, ...]
+    days: tuple[Day, ...]
     spells: Rows
     edges: Floats
     known: Bools
@@ -68,15 +70,13 @@ class Track:
     may: Callable[[frozenset[str]], Bools]
 
 
-def attest(
-    track: Track, dossier: Dossier, spans: tuple[Span, ...], days: tuple[Day, ...]
-) -> Attested:
+def attest(track: Track, dossier: Dossier) -> Attested:
     """Reads the visa of a dossier against a track; without any, the days stay what they are."""
     trip = track.trip
     visa = tuple(one for one in dossier.visa if one.region != trip.plan.home)
     nowhere = np.zeros(len(track.spells), dtype=np.bool_)
     if not visa:
-        return Attested(days, frozenset(), frozenset(), (), 0.0, False, nowhere, ())
+        return Attested(track.days, frozenset(), frozenset(), (), 0.0, False, nowhere, ())
     contradicted = tuple(_contradictions(track, visa))
     wrong = [one.visum for one in contradicted]
     sound = [one for one in visa if one not in wrong]
@@ -86,7 +86,7 @@ def attest(
         doubted |= (track.spells["end"] >= since) & (track.spells["start"] <= until)
     for one in contradicted:
         doubted |= one.spells
-    told, vouched = _days(track, sound, doubts, spans, days)
+    told, vouched = _days(track, sound, doubts)
     legs = [leg for leg in trip.legs if leg.region != trip.plan.home]
     return Attested(
         days=told,
@@ -133,7 +133,8 @@ def _contradictions(track: Track, visa: tuple[Visum, ...]) -> Iterator[Contradic
 def _elsewhere(track: Track, may: Bools, at: float) -> Bools:
     """The spells around a moment, when the track shows that she was elsewhere all the while.
 
-    None when one of them may lie in the region, or a silence could hide that she was there.
+    None when one of them may lie in the region; nor when a silence could hide that she was there,
+    unless the day is proven to have been spent at home.
     """
     rules, spells = track.trip.rules, track.spells
     around = np.zeros(len(spells), dtype=np.bool_)
@@ -142,19 +143,29 @@ def _elsewhere(track: Track, may: Bools, at: float) -> Bools:
     if not since < until or not len(spells):
         return around
     around = (spells["end"] >= since) & (spells["start"] <= until)
-    silent = ~track.known & (track.edges[::2] < until) & (track.edges[1::2] > since)
-    longest = np.max(np.diff(track.edges)[::2][silent], initial=0.0)
-    if (may & around).any() or longest > rules.home_silence_seconds:
+    at_home = any(
+        day.state is DayState.HOME and span.start <= at < span.end
+        for day, span in zip(track.days, track.spans, strict=True)
+    )
+    hidden = not at_home and _longest(track, since, until) > rules.home_silence_seconds
+    if hidden or (may & around).any():
         return np.zeros(len(spells), dtype=np.bool_)
     return np.asarray(around)
 
 
+def _longest(track: Track, since: float, until: float) -> float:
+    """Seconds of the longest silence that touches an interval; nights asleep do not count."""
+    begun, over = track.edges[::2], track.edges[1::2]
+    wakes, sleeps = (
+        np.array([getattr(s, name) for s in track.spans]) for name in ("wakes", "sleeps")
+    )
+    waking = np.minimum(over[:, None], sleeps) - np.maximum(begun[:, None], wakes)
+    seconds = np.where(track.known, np.maximum(waking, 0.0).sum(axis=1), over - begun)
+    return float(np.max(seconds[(begun < until) & (over > since)], initial=0.0))
+
+
 def _days(
-    track: Track,
-    sound: list[Visum],
-    doubts: list[Interval],
-    spans: tuple[Span, ...],
-    days: tuple[Day, ...],
+    track: Track, sound: list[Visum], doubts: list[Interval]
 ) -> tuple[tuple[Day, ...], tuple[date, ...]]:
     """The days, and which of them are known by visum alone.
 
@@ -162,7 +173,7 @@ def _days(
     covers was spent away, unless the track has her at home while it lasts.
     """
     told, vouched = [], []
-    for day, span in zip(days, spans, strict=True):
+    for day, span in zip(track.days, track.spans, strict=True):
         if day.state is DayState.HOME and any(_meets(span, doubt) for doubt in doubts):
             told.append(replace(day, state=DayState.UNKNOWN))
             continue

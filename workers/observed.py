@@ -155,7 +155,7 @@ def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Ob
             spans, _seen(spans, stays), seconds, states, strict=True
         )
     )
-    track = Track(trip, until, spells, edges, known, certain, cover, labels.may)
+    track = Track(trip, until, spans, days, spells, edges, known, certain, cover, labels.may)
     return Observed(
         state=state,
         dossier=dossier,
@@ -178,7 +178,7 @@ def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Ob
         known=known,
         cover=cover,
         spans=spans,
-        visa=attest(track, dossier, spans, days),
+        visa=attest(track, dossier),
         stays=stays,
         gaps=_gaps(spells, edges, known, dossier),
     )

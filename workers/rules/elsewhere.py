@@ -63,7 +63,7 @@ def wrong_region(seen: Observed) -> Iterator[Deviation]:
 
 def _dwellings(seen: Observed, ends: Ends) -> Iterator[_Dwelling]:
     """Unbroken times near wrong places, cut where the next leg begins."""
-    wrong = np.flatnonzero(seen.dwelling & ~seen.right & ~seen.visa.doubted)
+    wrong = np.flatnonzero(seen.dwelling & ~seen.right)
     if not len(wrong) or not seen.itinerary.legs:
         return
     start, end = seen.spells["start"], seen.spells["end"]
@@ -82,7 +82,7 @@ def _dwellings(seen: Observed, ends: Ends) -> Iterator[_Dwelling]:
             continue
         since, until = int(wrong[first]), int(before)
         seconds = float(end[until] - start[since])
-        if seconds > 0:
+        if seconds > 0 and not seen.visa.doubted[since : until + 1].any():
             region = seen.region[since]
             yield _Dwelling(legs[first], region, journeys[first], since, until, seconds)
         first = i
