@@ -1,9 +1,11 @@
 """What a visum adds to a track, what it contradicts, and what it leaves alone."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
 
+from tenants.regions import shipped
 from tests.tracks import (
     ALLOWANCE,
     CITY,
@@ -37,9 +39,12 @@ from workers.case import (
     Visum,
 )
 from workers.evaluate import detail_of
+from workers.itinerary import midnight, moment
 from workers.judge import judge
 from workers.parameter import Terms
 from workers.ruleset import Ruleset
+from workers.simulator import Scenario, World, kaltim, scene
+from workers.track import RegionIndex
 
 AWAY, AT_HOME, UNKNOWN = DayState.AWAY, DayState.HOME, DayState.UNKNOWN
 CONFORMS, DEVIATES, UNVERIFIABLE = Outcome.CONFORMS, Outcome.DEVIATES, Outcome.UNVERIFIABLE
@@ -236,3 +241,56 @@ class TestTrackThatContradicts:
         assert DeviationKind.GROUP_HEADCOUNT in kinds(plain)
         found = judged(trip(CITY), IDLE, visum(10, 58), companions=(there,))
         assert kinds(found) == [DeviationKind.VISUM_MISMATCH]
+
+
+OUTLINES = kaltim()
+WORLD, KALTIM = World.of(OUTLINES), RegionIndex(OUTLINES, shipped().tolerance_m)
+
+
+def with_visa(trip: Scenario, visa: Iterable[Visum]) -> tuple[Verdict, Verdict]:
+    """The verdict on a simulated trip, without and with them."""
+    without, beside = (
+        judge(trip.plan, dossier, RULES, KALTIM, trip.fixes, as_of=trip.judged_at)
+        for dossier in (trip.dossier, replace(trip.dossier, visa=tuple(visa)))
+    )
+    return without, beside
+
+
+def true_visa(trip: Scenario) -> Iterator[Visum]:
+    """Signed half an hour after arriving and before leaving."""
+    for leg in trip.plan.legs:
+        there = [(come, gone) for code, come, gone in trip.truth.stays if code == leg.region]
+        long = [(come, gone) for come, gone in there if gone - come > 3_600]
+        if long and leg.region != trip.plan.home:
+            arrived, departed = moment(long[0][0] + 1_800), moment(long[-1][1] - 1_800)
+            yield Visum(leg.region, leg.position, arrived, departed)
+
+
+def false_visa(trip: Scenario) -> Iterator[Visum]:
+    """Signed as planned, whatever the traveller did."""
+    for leg in trip.plan.legs:
+        if leg.region != trip.plan.home:
+            arrived, departed = midnight(leg.arrive_on, leg.zone), midnight(leg.depart_on, leg.zone)
+            yield Visum(
+                leg.region, leg.position, moment(arrived + 36_000), moment(departed + 50_400)
+            )
+
+
+def told(found: Verdict) -> set[DeviationKind]:
+    return {one.kind for one in accusations(found)}
+
+
+def test_a_true_visum_accuses_no_honest_traveller_and_a_false_one_clears_no_liar():
+    honest = lying = 0
+    for made in (one for number in range(80) for one in scene(WORLD, 2, number)):
+        if made.truth.honest:
+            without, beside = with_visa(made, true_visa(made))
+            assert told(beside) <= told(without), made.story
+            honest += 1
+        else:
+            without, beside = with_visa(made, false_visa(made))
+            if without.outcome is DEVIATES:
+                assert beside.outcome is DEVIATES, made.story
+                lying += 1
+    assert honest >= 40
+    assert lying >= 20
