@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Concatenate, Final, Generic, ParamSpec, TypeVar, cast
 from uuid import UUID
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from sqlalchemy.orm import Session
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
@@ -15,7 +15,7 @@ from tenants import people, plans, received, trips, verdicts
 from tenants.access import Viewer
 from tenants.evidence import DeviationRecord, DeviationReply, DeviationRuling, VerdictRecord
 from tenants.models import Flight, LawfulPlace, Leg, Office, Trip
-from tenants.problems import NotSignedIn
+from tenants.problems import NotSignedIn, ProvinceUnavailable
 from tenants.realm import Province, Realm, Tenant
 from tenants.received import Stamp
 
@@ -24,6 +24,7 @@ T = TypeVar("T")
 V = TypeVar("V")
 R = TypeVar("R", bound=Realm)
 
+PROVINCE_SECONDS: Final = 10.0
 _limiters: dict[str, CapacityLimiter] = {}
 
 
@@ -129,14 +130,19 @@ class TenantContext(Context[Tenant]):
     ) -> T:
         """`fn(session, …)` in a thread, on what the province holds for this regency alone.
 
-        Raises `ProvinceUnavailable`; while it hangs, the regency's own threads stay free.
+        Raises `ProvinceUnavailable`, after 10 s when it hangs; the regency's own threads stay free.
         """
 
         def call() -> T:
             with self.realm.at_province() as session:
                 return fn(session, *args, **kwargs)
 
-        return await to_thread.run_sync(call, limiter=_limiter(f"province of {self.realm.slug}"))
+        limiter = _limiter(f"province of {self.realm.slug}")
+        try:
+            with fail_after(PROVINCE_SECONDS):
+                return await to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
+        except TimeoutError:
+            raise ProvinceUnavailable from None
 
     async def enqueue(self, trip_id: UUID) -> None:
         """After a commit: hint that the trip needs a look."""

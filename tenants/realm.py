@@ -14,7 +14,7 @@ from typing import Final
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
@@ -79,14 +79,14 @@ class Tenant(Realm):
     def at_province(self) -> Iterator[Session]:
         """One transaction that reads what the province's database holds for this regency alone.
 
-        Raises `ProvinceUnavailable` when it does not answer, at first or midway.
+        Raises `ProvinceUnavailable` when it does not answer, at first or midway, or not as meant.
         """
         if self.province_dsn is None:
             raise ProvinceUnavailable
         try:
             with _transaction(self.province_dsn, readonly=True) as session:
                 yield session
-        except (Unavailable, OperationalError):
+        except (Unavailable, DBAPIError):
             raise ProvinceUnavailable from None
 
 

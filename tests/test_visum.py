@@ -1,5 +1,7 @@
 """The visum from the host's desk to the sender's verdict, over two PostgreSQL servers."""
 
+import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -232,6 +234,29 @@ def test_while_the_province_is_away(people, issue, desk, world, request):
     assert until(lambda: incoming_again(desk, trip))
     by_list(desk, "Departure", trip, local(-1, 15))
     assert until(lambda: len(sent(inspector, trip)["visa"]) == 2)
+
+
+def test_a_province_that_hangs_keeps_nobody(people, issue, desk, world):
+    someone = people.fresh()
+    trip = issue(someone, plan(starts=-3))
+    told(desk, trip)
+    with psycopg.connect(world.cluster.admin_dsn, autocommit=True) as admin:
+        readers = admin.execute(
+            "SELECT pid FROM pg_stat_activity WHERE usename = 'jejak_balikpapan_reader'"
+        ).fetchall()
+    assert readers
+    try:
+        for (pid,) in readers:
+            os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(Refused, match="PROVINCE_UNAVAILABLE"):
+            incoming(desk)
+        home = fixes_at(SAMARINDA, today() - timedelta(days=3), 0, 3)
+        record(someone.front_end, trip["id"], home)
+        assert verdict(people.as_("inspektur"), trip["id"])["verdict"]["coverage"] > 0
+    finally:
+        for (pid,) in readers:
+            os.kill(pid, signal.SIGCONT)
+    assert until(lambda: incoming_again(desk, trip))
 
 
 def incoming_again(desk: FrontEnd, trip: dict) -> bool:

@@ -170,6 +170,18 @@ def test_states_days_and_pages(people, issue, desk):
         incoming(desk, after="bm8=")
 
 
+def test_what_is_long_over_or_leads_nowhere_served_is_told_to_nobody(people, issue):
+    told_of = "SELECT count(*) FROM travel_notice WHERE trip_id = CAST(:id AS uuid)"
+    for starts, region, count in (
+        (-5, BALIKPAPAN, 1),
+        (-60, BALIKPAPAN, 0),
+        (2, "64.72", 0),
+        (2, "64.03", 0),
+    ):
+        trip = issue(people.fresh(), plan(starts=starts, region=region))
+        assert asked(told_of, id=trip["id"])[0][0] == count, (starts, region)
+
+
 def test_a_trip_called_off_or_led_elsewhere_is_gone(people, issue, operator, desk):
     trips = [issue(people.fresh(), plan(starts=2)) for _ in range(2)]
     for trip in trips:

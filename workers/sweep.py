@@ -6,14 +6,14 @@ Run it with `python -m workers.sweep`; several at once do no harm.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
 from tenants import catalogue
-from tenants.problems import ProvinceUnavailable, Unavailable
-from tenants.realm import Tenant
+from tenants.problems import Unavailable
 from workers.evaluate import due
 from workers.queue import look_at
 from workers.visum import Correspondence
@@ -25,22 +25,20 @@ class Sweep:
     """Hints at the trips of all tenants that are behind their evidence or due by the clock.
 
     A trip that is still behind after `patience` seconds is hinted at again: its message was lost,
-    or its worker died. Before that, what other regencies confirmed of its trips is carried to each.
+    or its worker died.
     """
 
     def __init__(self, *, patience: float = 10, limit: int = 1000) -> None:
         self.patience = patience
         self.limit = limit
         self._hinted: dict[tuple[str, UUID], float] = {}
-        self._correspondence = Correspondence()
 
     def pass_over(self) -> int:
         """One round; returns how many hints it sent. A tenant that fails stops no other."""
         behind: dict[tuple[str, UUID], float] = {}
-        hints, carried = 0, True
+        hints = 0
         for tenant in catalogue.tenants():
             try:
-                carried = carried and self._carried(tenant)
                 with tenant.session(readonly=True) as session:
                     found = due(session, now=datetime.now(UTC), limit=self.limit)
             except (DBAPIError, Unavailable):
@@ -56,24 +54,24 @@ class Sweep:
         self._hinted = behind
         return hints
 
-    def _carried(self, tenant: Tenant) -> bool:
-        """Whether the province answered; where not, the others need not wait for it too."""
-        try:
-            self._correspondence.carry(tenant)
-        except ProvinceUnavailable:
-            log.warning("the province's database does not answer, trips are judged without visa")
-            return False
-        return True
-
 
 def main(every: float = 2) -> None:
-    """Sweep every so many seconds, until the process is told to end."""
+    """Sweep every so many seconds, until the process is told to end.
+
+    Beside it, in a thread of its own, goes what passes between regencies: a province that hangs
+    keeps no trip from its judge.
+    """
     logging.basicConfig(level=logging.INFO)
-    sweep = Sweep()
+    beside = Correspondence().pass_over, every
+    threading.Thread(target=_repeat, args=beside, daemon=True).start()
+    _repeat(Sweep().pass_over, every)
+
+
+def _repeat(work: Callable[[], object], every: float) -> None:
     waiting = threading.Event()
     while not waiting.wait(every):
         try:
-            sweep.pass_over()
+            work()
         except Exception:
             log.exception("this round failed, the next is tried all the same")
 

@@ -1,20 +1,37 @@
 """Carrying between regencies: notices follow trips, and visa come back to those who sent."""
 
+import logging
 from time import monotonic
 from typing import Final
 
+from sqlalchemy.exc import DBAPIError
+
 from tenants import catalogue, notices, received
+from tenants.problems import ProvinceUnavailable, Unavailable
 from tenants.realm import Tenant
+
+log = logging.getLogger(__name__)
 
 TELL_AGAIN: Final = 60.0
 """Seconds after which all notices are gone through: days pass, and regencies come and go."""
 
 
 class Correspondence:
-    """What the sweep does for a regency besides hinting. Done again, it changes nothing."""
+    """Carries for all regencies. Done again, it changes nothing; what it missed, it finds later."""
 
     def __init__(self) -> None:
         self._told: dict[str, tuple[frozenset[str], float]] = {}
+
+    def pass_over(self) -> None:
+        """One round. A regency that fails stops no other; the province, once away, is for all."""
+        for tenant in catalogue.tenants():
+            try:
+                self.carry(tenant)
+            except ProvinceUnavailable:
+                log.warning("the province does not answer: trips are judged without new visa")
+                return
+            except (DBAPIError, Unavailable):
+                log.warning("%s: its database does not answer, the others go on", tenant.slug)
 
     def carry(self, tenant: Tenant) -> int:
         """Returns how many trips a visum, or one withdrawn, brings before the judge.
