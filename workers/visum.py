@@ -3,12 +3,14 @@
 import logging
 from time import monotonic
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
 from tenants import catalogue, notices, received
 from tenants.problems import ProvinceUnavailable, Unavailable
 from tenants.realm import Tenant
+from workers.queue import look_at
 
 log = logging.getLogger(__name__)
 
@@ -23,18 +25,18 @@ class Correspondence:
         self._told: dict[str, tuple[frozenset[str], float]] = {}
 
     def pass_over(self) -> None:
-        """One round. A regency that fails stops no other; the province, once away, is for all."""
+        """One round. A regency that fails, or cannot reach the province, stops no other."""
         for tenant in catalogue.tenants():
             try:
-                self.carry(tenant)
+                for trip_id in self.carry(tenant):
+                    look_at(tenant.slug, trip_id)
             except ProvinceUnavailable:
-                log.warning("the province does not answer: trips are judged without new visa")
-                return
+                log.warning("%s: the province does not answer, no visa comes now", tenant.slug)
             except (DBAPIError, Unavailable):
                 log.warning("%s: its database does not answer, the others go on", tenant.slug)
 
-    def carry(self, tenant: Tenant) -> int:
-        """Returns how many trips a visum, or one withdrawn, brings before the judge.
+    def carry(self, tenant: Tenant) -> list[UUID]:
+        """Returns the trips that a visum, or one withdrawn, brings before the judge.
 
         Raises `Unavailable` or `ProvinceUnavailable` when a database does not answer.
         """
@@ -45,9 +47,9 @@ class Correspondence:
             visa = received.at_province(session, since=since)
         fresh = [one for one in visa if one.id not in known]
         if not fresh:
-            return 0
+            return []
         with tenant.session(readonly=False) as session:
-            return len(received.keep(session, fresh))
+            return received.keep(session, fresh)
 
     def _tell(self, tenant: Tenant) -> None:
         """Trips change their own notices; here is seen to what changes them all."""
