@@ -2,27 +2,29 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Concatenate, Final, Generic, ParamSpec, TypeVar, cast
 from uuid import UUID
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from sqlalchemy.orm import Session
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
 from graphql_api.live import News
-from tenants import people, plans, trips, verdicts
+from tenants import people, plans, received, trips, verdicts
 from tenants.access import Viewer
 from tenants.evidence import DeviationRecord, DeviationReply, DeviationRuling, VerdictRecord
 from tenants.models import Flight, LawfulPlace, Leg, Office, Trip
-from tenants.problems import NotSignedIn
+from tenants.problems import NotSignedIn, ProvinceUnavailable
 from tenants.realm import Province, Realm, Tenant
+from tenants.received import Stamp
 
 P = ParamSpec("P")
 T = TypeVar("T")
 V = TypeVar("V")
 R = TypeVar("R", bound=Realm)
 
+PROVINCE_SECONDS: Final = 10.0
 _limiters: dict[str, CapacityLimiter] = {}
 
 
@@ -97,6 +99,7 @@ class TenantContext(Context[Tenant]):
     deviations: DataLoader[UUID, list[DeviationRecord]] = field(init=False)
     replies: DataLoader[UUID, list[DeviationReply]] = field(init=False)
     rulings: DataLoader[UUID, list[DeviationRuling]] = field(init=False)
+    visa: DataLoader[UUID, list[Stamp]] = field(init=False)
     offices: DataLoader[UUID, Office | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,6 +112,7 @@ class TenantContext(Context[Tenant]):
         self.deviations = self._loader(verdicts.standing)
         self.replies = self._loader(verdicts.replies)
         self.rulings = self._loader(verdicts.rulings)
+        self.visa = self._loader(received.of_trips)
         self.offices = self._loader(people.offices)
 
     def _loader(
@@ -120,6 +124,25 @@ class TenantContext(Context[Tenant]):
 
         # A socket's context outlives what was true when it loaded: gather, but keep nothing.
         return DataLoader(load, cache=False)
+
+    async def at_province(
+        self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`fn(session, …)` in a thread, on what the province holds for this regency alone.
+
+        Raises `ProvinceUnavailable`, after 10 s when it hangs; the regency's own threads stay free.
+        """
+
+        def call() -> T:
+            with self.realm.at_province() as session:
+                return fn(session, *args, **kwargs)
+
+        limiter = _limiter(f"province of {self.realm.slug}")
+        try:
+            with fail_after(PROVINCE_SECONDS):
+                return await to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
+        except TimeoutError:
+            raise ProvinceUnavailable from None
 
     async def enqueue(self, trip_id: UUID) -> None:
         """After a commit: hint that the trip needs a look."""

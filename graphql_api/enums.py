@@ -2,7 +2,7 @@
 
 import strawberry
 
-from tenants.evidence import DeviationState
+from tenants.evidence import DeviationState, VisumEvent, VisumMethod
 from tenants.models import (
     LawfulPlaceKind,
     OfficeKind,
@@ -11,12 +11,15 @@ from tenants.models import (
     TransportMode,
     TripState,
 )
-from workers.case import DayState, DeviationKind, Outcome, Severity, SilenceReason
+from tenants.visum import IncomingState
+from workers.case import DayBasis, DayState, DeviationKind, Outcome, Severity, SilenceReason
 
 __all__ = [
+    "DayBasis",
     "DayState",
     "DeviationKind",
     "DeviationState",
+    "IncomingState",
     "LawfulPlaceKind",
     "OfficeKind",
     "Outcome",
@@ -26,6 +29,8 @@ __all__ = [
     "SilenceReason",
     "TransportMode",
     "TripState",
+    "VisumEvent",
+    "VisumMethod",
 ]
 
 for enum, description in (
@@ -40,6 +45,10 @@ for enum, description in (
     (Severity, "How much of the trip a deviation touches; a NOTE leaves the outcome alone."),
     (SilenceReason, "Why a phone was silent, where it says so; PAUSED (*jeda*) no phone may say."),
     (PhoneClient, "The application that sends a phone's fixes; BROWSER is a page."),
+    (VisumEvent, "*Tiba di* or *berangkat dari*, as the back of the SPD has it."),
+    (VisumMethod, "How the desk knew: from its list, or by what the traveller showed."),
+    (IncomingState, "How far a traveller of another regency has come, as confirmed here."),
+    (DayBasis, "What a day is known by: the phone's track, or the destination's word (*visum*)."),
     (DayState, "AWAY: certainly seen outside home; HOME: certainly there; UNKNOWN: neither."),
 ):
     strawberry.enum(enum, description=description)

@@ -74,6 +74,16 @@ class InvalidFix(Problem):
     index: int = strawberry.field(description="Which of the upload's fixes, from 0.")
 
 
+@strawberry.type(description="Too many wrong codes; wait some minutes.")
+class TooManyAttempts(Problem):
+    minutes: int
+
+
+@strawberry.type(description="The province, through which regencies tell one another, is away.")
+class ProvinceUnavailable(Problem):
+    pass
+
+
 class _AsMember:
     """Shows a problem of the domain as the GraphQL type of the same name, field by field."""
 

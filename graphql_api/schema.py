@@ -17,6 +17,7 @@ from graphql_api.positions import PositionQuery, PositionSubscription
 from graphql_api.queries import DeviationConditions, Query
 from graphql_api.scalars import config
 from graphql_api.types import Deviation
+from graphql_api.visum import VisumMutation, VisumQuery
 from tenants import verdicts
 from tenants.evidence import DeviationRecord
 
@@ -51,8 +52,8 @@ class Subscription:
 
 
 schema = Schema(
-    merge_types("Query", (Query, DeviceQuery, PositionQuery)),
-    merge_types("Mutation", (Mutation, DeviceMutation)),
+    merge_types("Query", (Query, DeviceQuery, PositionQuery, VisumQuery)),
+    merge_types("Mutation", (Mutation, DeviceMutation, VisumMutation)),
     merge_types("Subscription", (Subscription, PositionSubscription)),
     config=config(),
     extensions=guards(),

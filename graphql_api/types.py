@@ -1,7 +1,7 @@
 """The regency's GraphQL types. Rows of the domain are the values: a type names what it shows."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -9,6 +9,7 @@ import strawberry
 from graphql_api import polyline
 from graphql_api.context import Info
 from graphql_api.enums import (
+    DayBasis,
     DayState,
     DeviationKind,
     DeviationState,
@@ -21,7 +22,7 @@ from graphql_api.enums import (
     TripState,
 )
 from graphql_api.scalars import GeoJSON, Rupiah
-from graphql_api.timeline import TimelineDay, timeline_of
+from graphql_api.timeline import TimelineDay, basis_of, timeline_of
 from tenants import models, tracks
 from tenants.evidence import (
     DeviationRecord,
@@ -31,7 +32,11 @@ from tenants.evidence import (
     VerdictRecord,
 )
 from tenants.fixes import Fixes, time_of
+from tenants.received import Stamp
 from workers.rules import BY_KIND as RULE_OF
+
+if TYPE_CHECKING:
+    from graphql_api.visum import Visum
 
 
 class _Row:
@@ -156,6 +161,7 @@ class Day:
     seen: list[str]
     known_seconds: float
     state: DayState
+    known_by: DayBasis | None = strawberry.field(description="Null while the day is unknown.")
 
 
 @strawberry.type(description="A finding for a human, never a sanction (*hasil pemeriksaan*).")
@@ -163,12 +169,16 @@ class Verdict(_Row):
     id: UUID
     outcome: Outcome
     final: bool = strawberry.field(description="False while the trip's time is not over.")
-    coverage: float = strawberry.field(description="Share of the time that is known, 0 to 1.")
+    coverage: float = strawberry.field(description="Share that the track covers, 0 to 1.")
     observed_days: int = strawberry.field(description="Days certainly away from the seat.")
     unknown_days: int = strawberry.field(description="Days that prove nothing either way.")
     ruleset: int
     boundary_set: int
     evaluated_at: datetime
+
+    @strawberry.field(description="Share that a visum alone covers, 0 to 1.")
+    def visum_coverage(row: strawberry.Parent[VerdictRecord]) -> float:
+        return float(row.detail.get("visum_coverage", 0))
 
     @strawberry.field
     def days(row: strawberry.Parent[VerdictRecord]) -> list[Day]:
@@ -179,6 +189,7 @@ class Verdict(_Row):
                 seen=day["seen"],
                 known_seconds=day["known_seconds"],
                 state=DayState(day["state"]),
+                known_by=basis_of(row.detail, day),
             )
             for day in row.detail["days"]
         ]
@@ -272,6 +283,13 @@ class Trip(_Row):
     @strawberry.field(graphql_type=list[Flight])
     async def flights(row: strawberry.Parent[models.Trip], info: Info) -> list[models.Flight]:
         return await info.context.flights.load(row.id)
+
+    @strawberry.field(
+        graphql_type=list[Annotated["Visum", strawberry.lazy("graphql_api.visum")]],
+        description="What the destinations confirmed (*visum*), in order of time.",
+    )
+    async def visa(row: strawberry.Parent[models.Trip], info: Info) -> list[Stamp]:
+        return await info.context.visa.load(row.id)
 
     @strawberry.field(description="Each planned day: what was planned, what seen, what unknown.")
     async def timeline(row: strawberry.Parent[models.Trip], info: Info) -> list[TimelineDay]:

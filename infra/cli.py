@@ -50,6 +50,9 @@ ClientSecret = Annotated[str | None, typer.Option(envvar="JEJAK_CLIENT_SECRET")]
 Audience = Annotated[str, typer.Option("--audience", help="What access tokens are for (aud).")]
 Algorithm = Annotated[list[str], typer.Option("--algorithm", help="Pinned; may be repeated.")]
 IdentityClaim = Annotated[str, typer.Option("--identity-claim", help="Names whom was invited.")]
+Server = Annotated[
+    str | None, typer.Option(help="DSN of another PostgreSQL server's administrator.")
+]
 RS256 = ["RS256"]
 
 
@@ -115,12 +118,19 @@ def add(
     client_secret: ClientSecret = None,
     algorithm: Algorithm = RS256,
     identity_claim: IdentityClaim = "preferred_username",
+    server: Server = None,
 ) -> None:
     """Add a regency: its database, boundaries, rules and share with the province."""
     signing = Issuer(issuer, client_id, client_secret, audience, tuple(algorithm), identity_claim)
     with console.status(slug) as status:
         birth.add_tenant(
-            slug=slug, code=code, name=name, zone=zone, issuer=signing, on_step=status.update
+            slug=slug,
+            code=code,
+            name=name,
+            zone=zone,
+            issuer=signing,
+            server=server,
+            on_step=status.update,
         )
     console.print(f"{name} ({code}): /{slug}/graphql", highlight=False)
 
@@ -164,12 +174,13 @@ def resume(slug: Slug) -> None:
 def drop(
     slug: Slug,
     confirm: Annotated[str, typer.Option(prompt="Type the slug again, all its data goes")],
+    server: Server = None,
 ) -> None:
     """Remove a regency and all its data, for good."""
     if confirm != slug:
         console.print("Not dropped.")
         raise typer.Exit(1)
-    birth.drop_tenant(slug)
+    birth.drop_tenant(slug, server)
 
 
 @regions_commands.command("import")

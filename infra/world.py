@@ -53,6 +53,7 @@ OFFICERS: Final = (
     ("operator", "Rina Operator", Role.OPERATOR, "Operator perangkat daerah"),
     ("kepala", HEAD_OF_OFFICE, Role.HEAD_OF_OFFICE, "Kepala dinas, pemberi tugas"),
     ("inspektur", "Wahyu Inspektur", Role.INSPECTOR, "Inspektorat daerah"),
+    ("penerima", "Dewi Penerima", Role.HOST_DESK, "Penerima tamu dinas, pemberi visum"),
     ("admin", "Yuli Admin", Role.TENANT_ADMIN, "Admin daerah"),
 )
 

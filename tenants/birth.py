@@ -8,22 +8,30 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
-from typing import LiteralString
 from zoneinfo import available_timezones
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
-from tenants import catalogue
+from tenants import catalogue, readers, subscriptions
 from tenants.boundaries import add_boundary_set
 from tenants.catalogue import PROVINCE_SLUG, decrypt, encrypt
 from tenants.migrate import Schema, upgrade
 from tenants.problems import InvalidInput, UnknownTenant
 from tenants.realm import Issuer, RealmState, forget_engine
 from tenants.regions import CODE, shipped
-from tenants.server import TEMPLATE, Names, admin, create_database, drop_database, names_of, run
+from tenants.server import (
+    TEMPLATE,
+    Names,
+    admin,
+    create_database,
+    drop_database,
+    names_of,
+    prepare_server,
+    run,
+)
 from tenants.settings import settings
 
 CONTROL = "jejak_control"
@@ -42,7 +50,6 @@ RESERVED = frozenset(
         "login",
     }
 )
-PUBLISHED = frozenset({"trip", "verdict", "deviation", "seal"})
 FIRST_RULESET_BASIS = "PMK 113/PMK.05/2012 jo. PMK 119/2023"
 
 
@@ -75,18 +82,24 @@ def add_tenant(
     name: str,
     zone: str,
     issuer: Issuer,
+    server: str | None = None,
     on_step: Callable[[str], object] = str,
 ) -> None:
-    """A regency is born: database, schema, boundaries, rules, subscription, catalogue entry.
+    """A regency is born: database, schema, boundaries, rules, subscriptions, catalogue entry.
 
+    Its database is on the province's server, or on the one behind the administrator's DSN `server`.
     When a step fails, all that the steps before it made is removed again and the error raised.
     Raises `InvalidInput` for a slug or code that cannot be, or is taken.
     """
     _check(slug, code, zone)
     names = names_of(slug)
-    with admin() as connection, ExitStack() as undo:
+    if server is not None:
+        prepare_server(server)
+    with admin(server=server) as connection, ExitStack() as undo:
         on_step("database")
-        dsns = create_database(connection, names, undo, share=True, template=TEMPLATE)
+        dsns = create_database(
+            connection, names, undo, share=True, template=TEMPLATE, server=server
+        )
         on_step("schema")
         upgrade(
             Schema.TENANT,
@@ -98,9 +111,13 @@ def add_tenant(
         on_step("boundaries and rules")
         _seed(dsns[names.owner])
         on_step("sharing")
-        _subscribe(names, dsns[names.share], slug, code, name, undo)
+        _introduce(slug, code, name, undo)
+        for publication in names.slots:
+            subscriptions.subscribe(names, publication, dsns[names.share], undo)
+        reader = readers.admit(names, code, undo)
         on_step("catalogue")
-        _enter(slug, "REGENCY", code, name, zone, dsns[names.app], dsns[names.owner], issuer)
+        dsn, owner = dsns[names.app], dsns[names.owner]
+        _enter(slug, "REGENCY", code, name, zone, dsn, owner, issuer, reader)
         undo.pop_all()
 
 
@@ -129,121 +146,19 @@ def _seed(owner_dsn: str) -> None:
         )
 
 
-def _subscribe(
-    names: Names, share_dsn: str, slug: str, code: str, name: str, undo: ExitStack
-) -> None:
-    """The province receives what the tenant publishes.
-
-    Inside one cluster CREATE SUBSCRIPTION would wait for its own transaction to end while it makes
-    the slot, for ever: so the slot is made first.
-    """
-    slot = names.database
-    with admin(names.database) as tenant:
-        tenant.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
-    undo.callback(_drop_slot, slot)
-    province = names_of(PROVINCE_SLUG).database
-    with admin(province) as connection:
+def _introduce(slug: str, code: str, name: str, undo: ExitStack) -> None:
+    """Make a regency known to the province."""
+    with admin(names_of(PROVINCE_SLUG).database) as connection:
         connection.execute(
             "INSERT INTO regency (code, slug, name) VALUES (%s, %s, %s)", [code, slug, name]
         )
-        undo.callback(_forget_regency, code)
-        connection.execute(
-            sql.SQL(
-                "CREATE SUBSCRIPTION {name} CONNECTION {dsn} PUBLICATION province"
-                " WITH (create_slot = false, slot_name = {slot})"
-            ).format(
-                name=sql.Identifier(names.database),
-                dsn=sql.Literal(share_dsn),
-                slot=sql.Literal(slot),
-            )
-        )
-        undo.callback(_drop_subscription, names.database)
-
-
-def _receive(names: Names) -> None:
-    """A subscription from before takes up what is published since, such as the seals.
-
-    It would take up whatever is published: what the province knows nothing of must not come in.
-    """
-    with admin(names.database) as tenant:
-        rows = tenant.execute(
-            "SELECT tablename FROM pg_publication_tables WHERE pubname = 'province'"
-        ).fetchall()
-    published = {name for (name,) in rows}
-    if strange := published - PUBLISHED:
-        raise UnexpectedPublication(", ".join(sorted(strange)))
-    with admin(names_of(PROVINCE_SLUG).database) as province:
-        rows = province.execute(
-            "SELECT relname FROM pg_subscription_rel JOIN pg_class ON pg_class.oid = srrelid"
-            " JOIN pg_subscription ON srsubid = pg_subscription.oid WHERE subname = %s",
-            [names.database],
-        ).fetchall()
-        if published - {name for (name,) in rows}:
-            run(province, "ALTER SUBSCRIPTION {name} REFRESH PUBLICATION", name=names.database)
-
-
-class UnexpectedPublication(Exception):
-    """A regency publishes tables that the province does not receive."""
-
-
-def _drop_subscription(name: str) -> None:
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        if connection.execute(
-            "SELECT 1 FROM pg_subscription WHERE subname = %s", [name]
-        ).fetchone():
-            run(connection, "ALTER SUBSCRIPTION {name} DISABLE", name=name)
-            run(connection, "ALTER SUBSCRIPTION {name} SET (slot_name = NONE)", name=name)
-            _end_copying(connection, name)
-            run(connection, "DROP SUBSCRIPTION {name}", name=name)
-
-
-def _end_copying(connection: psycopg.Connection, name: str) -> None:
-    """End what still copies a disabled subscription's tables, and its slots.
-
-    Inside one cluster a slot in the making waits for every open transaction to end, so for that of
-    DROP SUBSCRIPTION too, which waits for the slot: for ever.
-    """
-    connection.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_subscription"
-        " WHERE subname = %s AND pid IS NOT NULL",
-        [name],
-    )
-    _end_slots(
-        connection,
-        "JOIN pg_subscription ON slot_name LIKE 'pg\\_' || pg_subscription.oid || '\\_sync\\_%%'"
-        " WHERE subname = %s",
-        [name],
-    )
-
-
-def _drop_slot(slot: str) -> None:
-    with admin() as connection:
-        _end_slots(
-            connection,
-            "WHERE slot_name = %s OR slot_name LIKE 'pg\\_%%' AND NOT active AND database = %s",
-            [slot, slot],
-        )
-
-
-def _end_slots(connection: psycopg.Connection, which: LiteralString, parameters: list[str]) -> None:
-    """Drop replication slots with whoever still reads them; one that went by itself is fine."""
-    for slot, active_pid in connection.execute(
-        sql.SQL("SELECT slot_name, active_pid FROM pg_replication_slots ") + sql.SQL(which),
-        parameters,
-    ).fetchall():
-        if active_pid is not None:
-            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [active_pid])
-        connection.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
-            " WHERE slot_name = %s",
-            [slot],
-        )
+    undo.callback(_forget_regency, code)
 
 
 def _forget_regency(code: str) -> None:
     """Remove a regency, and all that it published, from the province."""
     with admin(names_of(PROVINCE_SLUG).database) as connection:
-        for table in ("trip", "verdict", "deviation", "kept_head"):
+        for table in ("trip", "verdict", "deviation", "kept_head", "travel_notice", "visum"):
             statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
             connection.execute(statement.format(table=sql.Identifier(table)), [code])
         connection.execute("DELETE FROM regency WHERE code = %s", [code])
@@ -258,12 +173,13 @@ def _enter(
     dsn: str,
     owner_dsn: str,
     issuer: Issuer,
+    province_dsn: str | None = None,
 ) -> None:
     with admin(CONTROL) as connection:
         connection.execute(
             "INSERT INTO realm (slug, kind, code, name, zone, state, dsn, owner_dsn, issuer_url,"
-            " client_id, client_secret, audience, algorithms, identity_claim)"
-            " VALUES (%s, %s, %s, %s, %s, 'ACTIVE', %s, %s, %s, %s, %s, %s, %s, %s)",
+            " client_id, client_secret, audience, algorithms, identity_claim, province_dsn)"
+            " VALUES (%s, %s, %s, %s, %s, 'ACTIVE', %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 slug,
                 kind,
@@ -278,6 +194,7 @@ def _enter(
                 issuer.audience,
                 list(issuer.algorithms),
                 issuer.identity_claim,
+                encrypt(province_dsn) if province_dsn else None,
             ],
         )
     catalogue.read_again()
@@ -324,25 +241,39 @@ def set_state(slug: str, state: RealmState) -> None:
     catalogue.read_again()
 
 
-def drop_tenant(slug: str) -> None:
-    """Remove a regency: catalogue entry, subscription, slot, database and roles; final."""
+def drop_tenant(slug: str, server: str | None = None) -> None:
+    """Remove a regency: catalogue entry, subscriptions, slots, database and roles; final.
+
+    `server` is as in `add_tenant`; raises `InvalidInput` when its database is not there.
+    """
     names = names_of(slug)
-    with admin(CONTROL) as control:
+    with admin(server=server) as there, admin(CONTROL) as control:
         row = control.execute(
-            "DELETE FROM realm WHERE slug = %s AND kind = 'REGENCY' RETURNING code, dsn", [slug]
+            "SELECT code, dsn, province_dsn FROM realm WHERE slug = %s AND kind = 'REGENCY'", [slug]
         ).fetchone()
-    if row is None:
-        raise UnknownTenant
-    code, dsn = row
-    catalogue.read_again()
-    forget_engine(decrypt(dsn))
-    _drop_subscription(names.database)
-    _drop_slot(names.database)
-    _forget_regency(code)
-    with admin() as connection:
-        drop_database(connection, names.database)
+        if row is None:
+            raise UnknownTenant
+        code, *dsns = row
+        dsns = [decrypt(dsn) for dsn in dsns if dsn]
+        if _place(dsns[0]) != (there.info.host, there.info.port):
+            raise InvalidInput("server", "bukan server daerah ini", "is not this regency's")
+        control.execute("DELETE FROM realm WHERE slug = %s", [slug])
+        catalogue.read_again()
+        for dsn in dsns:
+            forget_engine(dsn)
+        readers.expel(names)
+        for slot in names.slots.values():
+            subscriptions.drop_subscription(slot)
+            subscriptions.drop_slot(there, slot, names.database)
+        _forget_regency(code)
+        drop_database(there, names.database)
         for role in (names.app, names.owner, names.share):
-            run(connection, "DROP ROLE IF EXISTS {role}", role=role)
+            run(there, "DROP ROLE IF EXISTS {role}", role=role)
+
+
+def _place(dsn: str) -> tuple[str, int]:
+    parts = conninfo_to_dict(dsn)
+    return str(parts.get("host", "")), int(parts.get("port") or 5432)
 
 
 def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
@@ -371,7 +302,36 @@ def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
                 code=code,
             )
             if schema is Schema.TENANT:
-                _receive(names)
+                subscriptions.take_up(names)
+                behind |= _joined(slug, code)
             yield slug, behind
         except Exception as error:  # noqa: BLE001 - the other realms must be migrated all the same
             yield slug, error
+
+
+def _joined(slug: str, code: str) -> bool:
+    """Join a regency of an earlier version to the others; False when it was already.
+
+    The province's subscription knows how to reach it: its server's administrator is not needed.
+    """
+    names, joined = names_of(slug), False
+    with admin(names_of(PROVINCE_SLUG).database) as province:
+        known = dict(
+            province.execute("SELECT subname, subconninfo FROM pg_subscription").fetchall()
+        )
+    with ExitStack() as undo, admin(CONTROL) as control:
+        for publication, slot in names.slots.items():
+            if slot not in known:
+                subscriptions.subscribe(names, publication, known[names.database], undo)
+                joined = True
+        row = control.execute("SELECT province_dsn FROM realm WHERE slug = %s", [slug]).fetchone()
+        if row == (None,):
+            readers.expel(names)
+            control.execute(
+                "UPDATE realm SET province_dsn = %s WHERE slug = %s",
+                [encrypt(readers.admit(names, code, undo)), slug],
+            )
+            catalogue.read_again()
+            joined = True
+        undo.pop_all()
+    return joined

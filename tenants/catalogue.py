@@ -35,6 +35,7 @@ class RealmRecord(Base):
     state: Mapped[RealmState]
     dsn: Mapped[str]
     owner_dsn: Mapped[str]
+    province_dsn: Mapped[str | None]
     issuer_url: Mapped[str]
     client_id: Mapped[str]
     client_secret: Mapped[str | None]
@@ -52,7 +53,10 @@ class RealmRecord(Base):
             identity_claim=self.identity_claim,
         )
         common = (self.slug, self.code, self.name, decrypt(self.dsn), issuer, self.state)
-        return Province(*common) if self.zone is None else Tenant(*common, zone=self.zone)
+        if self.zone is None:
+            return Province(*common)
+        at_province = decrypt(self.province_dsn) if self.province_dsn else None
+        return Tenant(*common, zone=self.zone, province_dsn=at_province)
 
 
 def encrypt(secret: str) -> str:

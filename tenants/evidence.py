@@ -147,6 +147,99 @@ class OutsideAssignment(Base):
     __table_args__ = (UniqueConstraint("member_id", "number"),)
 
 
+class VisumEvent(StrEnum):
+    ARRIVAL = "ARRIVAL"
+    DEPARTURE = "DEPARTURE"
+
+
+class VisumMethod(StrEnum):
+    """How the desk knew: from its list, or by what the traveller's phone showed."""
+
+    LIST = "LIST"
+    QR = "QR"
+    CODE = "CODE"
+
+
+class TravelNotice(Base):
+    """*Pemberitahuan*: what a destination is told of a leg that leads there, while it may be due.
+
+    It follows from trip and leg. `code_key`, encrypted, is what a traveller's codes come from: of
+    one trip and destination, so that no other host could make them.
+    """
+
+    __tablename__ = "travel_notice"
+    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"), primary_key=True)
+    leg: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    tenant: Mapped[str] = mapped_column(server_default=FetchedValue())
+    destination: Mapped[str]
+    arrive_on: Mapped[date]
+    depart_on: Mapped[date]
+    letter_number: Mapped[str]
+    traveller: Mapped[str]
+    position: Mapped[str | None]
+    office: Mapped[str | None]
+    code_key: Mapped[str]
+
+
+class Visum(Base):
+    """What this regency, as host, confirms of another's trip; a row that `withdraws` takes back.
+
+    `code_step` is the minute whose code was shown, so that none counts twice.
+    """
+
+    __tablename__ = "visum"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant: Mapped[str] = mapped_column(server_default=FetchedValue())
+    sender: Mapped[str]
+    trip_id: Mapped[UUID]
+    leg: Mapped[int] = mapped_column(SmallInteger)
+    event: Mapped[VisumEvent]
+    happened_at: Mapped[datetime]
+    method: Mapped[VisumMethod]
+    code_step: Mapped[int | None] = mapped_column(BigInteger)
+    withdraws: Mapped[UUID | None] = mapped_column(ForeignKey("visum.id"), unique=True)
+    reason: Mapped[str | None]
+    traveller: Mapped[str]
+    letter_number: Mapped[str]
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    confirmed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    __table_args__ = (
+        Index("visum_trip", "trip_id", "leg"),
+        Index("visum_time", "happened_at"),
+        UniqueConstraint("trip_id", "code_step"),
+    )
+
+
+class VisumAttempt(Base):
+    """A code that was wrong, and who tried it."""
+
+    __tablename__ = "visum_attempt"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    failed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    __table_args__ = (Index("visum_attempt_time", "failed_at"),)
+
+
+class ReceivedVisum(Base):
+    """What a host confirmed of this regency's trip; the province had it at `received_at`."""
+
+    __tablename__ = "visum_received"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"))
+    leg: Mapped[int] = mapped_column(SmallInteger)
+    host: Mapped[str]
+    event: Mapped[VisumEvent]
+    happened_at: Mapped[datetime]
+    method: Mapped[VisumMethod]
+    confirmed_at: Mapped[datetime]
+    withdraws: Mapped[UUID | None]
+    received_at: Mapped[datetime]
+    __table_args__ = (
+        Index("visum_received_trip", "trip_id"),
+        Index("visum_received_newest", "received_at"),
+    )
+
+
 class VerdictRecord(Base):
     """A finding about a trip for a human to weigh, never a sanction; the newest is `current`.
 

@@ -49,6 +49,14 @@ class Unavailable(Problem):
 
 
 @dataclass(eq=False)
+class ProvinceUnavailable(Problem):
+    """The province's database does not answer, through which regencies tell one another."""
+
+    message_id = "Basis data provinsi sedang tidak tersedia. Coba lagi sebentar lagi."
+    message_en = "The province's database is not available now. Try again in a moment."
+
+
+@dataclass(eq=False)
 class NotSignedIn(Problem):
     """No session and no token, or one that is expired, foreign or revoked."""
 
@@ -218,3 +226,18 @@ class PlanIsJudged(Problem):
     @property
     def message_en(self) -> str:
         return f"The plan can no longer change: {self.deviations} deviations stand."
+
+
+@dataclass(eq=False)
+class TooManyAttempts(Problem):
+    """Too many codes were wrong; none is looked at until some minutes have passed."""
+
+    minutes: int
+
+    @property
+    def message_id(self) -> str:
+        return f"Terlalu banyak kode salah. Coba lagi dalam {self.minutes} menit."
+
+    @property
+    def message_en(self) -> str:
+        return f"Too many wrong codes. Try again in {self.minutes} minutes."

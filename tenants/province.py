@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     Numeric,
+    SmallInteger,
     Table,
     Text,
     func,
@@ -37,10 +38,47 @@ class Base(DeclarativeBase):
 
 
 class Regency(Base):
+    """A regency; `reader` is its own role in this database, see `PassingNotice`."""
+
     __tablename__ = "regency"
     code: Mapped[str] = mapped_column(primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
+    reader: Mapped[str | None] = mapped_column(unique=True)
+
+
+class PassingNotice(Base):
+    """A notice on its way to the destination, which alone may read it."""
+
+    __tablename__ = "travel_notice"
+    trip_id: Mapped[UUID] = mapped_column(primary_key=True)
+    leg: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    tenant: Mapped[str]
+    destination: Mapped[str]
+    arrive_on: Mapped[date]
+    depart_on: Mapped[date]
+    letter_number: Mapped[str]
+    traveller: Mapped[str]
+    position: Mapped[str | None]
+    office: Mapped[str | None]
+    code_key: Mapped[str]
+
+
+class PassingVisum(Base):
+    """What a host confirmed of a trip, on its way to the sender, who alone may read it."""
+
+    __tablename__ = "visum"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    sender: Mapped[str]
+    trip_id: Mapped[UUID]
+    leg: Mapped[int] = mapped_column(SmallInteger)
+    event: Mapped[str]
+    happened_at: Mapped[datetime]
+    method: Mapped[str]
+    confirmed_at: Mapped[datetime]
+    withdraws: Mapped[UUID | None]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class SharedTrip(Base):

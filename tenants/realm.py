@@ -14,11 +14,11 @@ from typing import Final
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from tenants.problems import Unavailable
+from tenants.problems import ProvinceUnavailable, Unavailable
 
 
 class RealmState(StrEnum):
@@ -61,29 +61,53 @@ class Realm:
         PostgreSQL itself refuses a write in a `readonly` session. Raises `Unavailable` when no
         connection is to be had.
         """
-        options = {"postgresql_readonly": True} if readonly else {}
-        try:
-            connection = _engines.get(self.dsn).connect()
-        except (OperationalError, PoolTimeoutError):
-            raise Unavailable from None
-        with (
-            connection.execution_options(**options),
-            Session(connection, expire_on_commit=False) as session,
-            session.begin(),
-        ):
+        with _transaction(self.dsn, readonly=readonly) as session:
             yield session
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant(Realm):
-    """A regency (kabupaten/kota); `code` is Kemendagri's (64.72), `zone` an IANA name."""
+    """A regency (kabupaten/kota); `code` is Kemendagri's (64.72), `zone` an IANA name.
+
+    `province_dsn` is of its own role at the province, which reads what is addressed to it.
+    """
 
     zone: str
+    province_dsn: str | None = field(default=None, repr=False)
+
+    @contextmanager
+    def at_province(self) -> Iterator[Session]:
+        """One transaction that reads what the province's database holds for this regency alone.
+
+        Raises `ProvinceUnavailable` when it does not answer, at first or midway, or not as meant.
+        """
+        if self.province_dsn is None:
+            raise ProvinceUnavailable
+        try:
+            with _transaction(self.province_dsn, readonly=True) as session:
+                yield session
+        except (Unavailable, DBAPIError):
+            raise ProvinceUnavailable from None
 
 
 @dataclass(frozen=True, slots=True)
 class Province(Realm):
     """Provincial oversight: holds what the regencies publish, and nothing else."""
+
+
+@contextmanager
+def _transaction(dsn: str, *, readonly: bool) -> Iterator[Session]:
+    options = {"postgresql_readonly": True} if readonly else {}
+    try:
+        connection = _engines.get(dsn).connect()
+    except (OperationalError, PoolTimeoutError):
+        raise Unavailable from None
+    with (
+        connection.execution_options(**options),
+        Session(connection, expire_on_commit=False) as session,
+        session.begin(),
+    ):
+        yield session
 
 
 class UnsafeRole(Exception):
@@ -93,7 +117,7 @@ class UnsafeRole(Exception):
 class _Engines:
     """The engines used most recently; one that falls out is disposed."""
 
-    CAPACITY: Final = 50
+    CAPACITY: Final = 100
 
     def __init__(self) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
-from tenants import access, plans, windows
+from tenants import access, notices, plans, windows
 from tenants.access import Viewer
 from tenants.evidence import DeviationRecord, DeviationState
 from tenants.models import (
@@ -68,6 +68,7 @@ def issue(
     session.flush()
     due_at = max(windows.midnight(plan.starts_on, home_zone), now) + FIRST_LOOK
     session.add(TripProgress(trip_id=trip.id, due_at=due_at))
+    notices.follow(session, trip.id)
     return trip
 
 
@@ -141,6 +142,7 @@ def revise(
     _refuse_overlap(session, trip.traveller_id, plan, but=trip.id)
     plans.apply(session, trip, plan, home_zone=home_zone)
     session.flush()
+    notices.follow(session, trip.id)
     return trip
 
 
@@ -154,6 +156,7 @@ def extend(session: Session, viewer: Viewer, trip_id: UUID, *, ends_on: date, re
     trip.legs[-1].depart_on += ends_on - trip.ends_on
     trip.ends_on = trip.ended_on = ends_on
     session.flush()
+    notices.follow(session, trip.id)
     return trip
 
 
@@ -161,6 +164,7 @@ def cancel(session: Session, viewer: Viewer, trip_id: UUID, *, reason: str) -> T
     trip = _changeable(session, viewer, trip_id, "CANCELLED", reason)
     trip.state = TripState.CANCELLED
     session.flush()
+    notices.follow(session, trip.id)
     return trip
 
 

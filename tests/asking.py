@@ -51,6 +51,12 @@ PAIRING = f"""
     ... on TooManyDevices {{ limit }}
 """
 PAUSE = "... on Pause { id startedAt endsAt reason }"
+INCOMING = """
+    ... on IncomingTrip { tripId leg senderCode senderName letterNumber traveller position office
+      arriveOn departOn state visa { id leg event method happenedAt confirmedAt withdrawnAt } }
+    ... on TooManyAttempts { minutes }
+"""
+SHOWN = {"tripId": "UUID", "leg": "Int", "qr": "String", "code": "String", "at": "DateTime"}
 STATELESS = {"inviteMember", "addOffice", "recordAttendance", "recordOutsideAssignment"}
 UNMET = {
     "recordTrack": {"NotAllowed"},
@@ -94,6 +100,12 @@ MUTATIONS = {
     "requestPosition": ({"deviceId": "UUID!"}, f"... on Device {{ {DEVICE} }}"),
     "pauseTracking": ({"tripId": "UUID!", "reason": "String!", "until": "DateTime"}, PAUSE),
     "resumeTracking": ({"tripId": "UUID!"}, PAUSE),
+    "confirmArrival": (SHOWN, INCOMING),
+    "confirmDeparture": (SHOWN, INCOMING),
+    "withdrawVisum": (
+        {"id": "UUID!", "reason": "String!"},
+        "... on Visum { id regionCode leg event method happenedAt confirmedAt withdrawnAt }",
+    ),
 }
 
 
@@ -144,6 +156,10 @@ TABLES = {
     "outside_assignment": "t",
     "device": "t",
     "pause": "t",
+    "travel_notice": "t",
+    "visum": "t",
+    "visum_attempt": "t",
+    "visum_received": "t",
     "deviation_reply": "t",
     "deviation_ruling": "t",
     "trip_progress": "t.trip_id, t.arrived, t.chain_head, t.last_fix_at",

@@ -209,6 +209,7 @@ def test_an_upgrade_keeps_what_is_there(first_schema) -> None:
     assert {name for name in after if name not in before} == {
         *("silence", "flight", "attendance", "outside_assignment", "track_print"),
         *("device", "quarantine", "pause", "intake_log", "seal", "sealed", "unsealed"),
+        *("travel_notice", "visum", "visum_attempt", "visum_received"),
     }
 
 

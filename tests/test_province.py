@@ -153,10 +153,14 @@ def test_the_share_role_may_read_published_columns_only(world: World):
             "SELECT DISTINCT table_name FROM information_schema.column_privileges"
             " WHERE grantee = 'jejak_samarinda_share'"
         ).fetchall()
-        assert {name for (name,) in readable} == {"trip", "verdict", "deviation", "seal"}
+        assert {name for (name,) in readable} == {
+            *("trip", "verdict", "deviation", "seal"),
+            *("travel_notice", "visum"),
+        }
         for forbidden in (
             *("trip.traveller_id", "verdict.detail", "deviation.evidence"),
             *("seal.digest", "sealed.id"),
+            *("visum.traveller", "visum.member_id", "visum.code_step"),
         ):
             table, column = forbidden.split(".")
             (may,) = admin.execute(

@@ -18,7 +18,7 @@ from infra.benchmarks.birth import await_province
 from infra.front_end import Refused
 from infra.play import until
 from infra.world import World
-from tenants import birth, catalogue, migrate, seals
+from tenants import birth, catalogue, migrate, seals, subscriptions
 from tenants.evidence import Seal, VerdictRecord
 from tenants.province import KeptHead
 from tenants.realm import Tenant
@@ -291,7 +291,7 @@ def test_a_regency_from_before_takes_part_after_the_upgrade(from_before: Tenant)
         # What a regency adds by itself is not taken up with the seals.
         owner.execute("ALTER PUBLICATION province ADD TABLE member (id, roles)")
         (came_of_it,) = [came for slug, came in birth.migrate_all() if slug == "mahakam"]
-        assert isinstance(came_of_it, birth.UnexpectedPublication)
+        assert isinstance(came_of_it, subscriptions.UnexpectedPublication)
         assert "member" in str(came_of_it)
         owner.execute("ALTER PUBLICATION province DROP TABLE member")
     assert dict(birth.migrate_all())["mahakam"] is False

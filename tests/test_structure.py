@@ -80,6 +80,7 @@ def test_one_place_opens_transactions() -> None:
 def test_the_judge_is_pure() -> None:
     """No session, no clock, no settings, no logging."""
     names = (
+        "attested",
         "case",
         "days",
         "fold",

@@ -125,6 +125,8 @@ def _current(
 def detail_of(verdict: Verdict) -> dict[str, Any]:
     """What a verdict was made of, in the types of JSON, as its record keeps it."""
     parts = {name: getattr(verdict, name) for name in ("days", "stays", "gaps", "deviations")}
+    if verdict.visum_coverage or verdict.vouched:
+        parts |= {"visum_coverage": verdict.visum_coverage, "vouched": verdict.vouched}
     plain: dict[str, Any] = _plain(parts)
     return plain
 

@@ -9,6 +9,7 @@ Run it with `python -m workers.sweep`; several at once do no harm.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -20,6 +21,7 @@ from tenants.problems import Unavailable
 from tenants.realm import Tenant
 from workers.evaluate import due
 from workers.queue import look_at
+from workers.visum import Correspondence
 
 log = logging.getLogger(__name__)
 
@@ -93,13 +95,22 @@ class Sweep:
 
 
 def main(every: float = 2) -> None:
-    """Sweep every so many seconds, until the process is told to end."""
+    """Sweep every so many seconds, until the process is told to end.
+
+    Beside it, in a thread of its own, goes what passes between regencies: a province that hangs
+    keeps no trip from its judge.
+    """
     logging.basicConfig(level=logging.INFO)
-    sweep = Sweep()
+    beside = Correspondence().pass_over, every
+    threading.Thread(target=_repeat, args=beside, daemon=True).start()
+    _repeat(Sweep().pass_over, every)
+
+
+def _repeat(work: Callable[[], object], every: float) -> None:
     waiting = threading.Event()
     while not waiting.wait(every):
         try:
-            sweep.pass_over()
+            work()
         except Exception:
             log.exception("this round failed, the next is tried all the same")
 

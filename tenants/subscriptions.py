@@ -1,0 +1,130 @@
+"""How the province follows a regency: subscriptions at the province, slots at the regency.
+
+Needs the administrator of the province's server; used by the `jejak` command, never by the API.
+"""
+
+from contextlib import ExitStack
+from typing import Final, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from tenants.catalogue import PROVINCE_SLUG
+from tenants.server import Names, admin, names_of, run
+
+
+def subscribe(names: Names, publication: str, share_dsn: str, undo: ExitStack) -> None:
+    """The province receives what the tenant publishes.
+
+    Inside one cluster CREATE SUBSCRIPTION would wait for its own transaction to end while it makes
+    the slot, for ever: so the slot is made first.
+    """
+    slot = names.slots[publication]
+    with psycopg.connect(share_dsn, autocommit=True) as tenant:
+        tenant.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
+    undo.callback(_drop_own_slot, share_dsn, slot, names.database)
+    with admin(names_of(PROVINCE_SLUG).database) as connection:
+        connection.execute(
+            sql.SQL(
+                "CREATE SUBSCRIPTION {name} CONNECTION {dsn} PUBLICATION {publication}"
+                " WITH (create_slot = false, slot_name = {slot})"
+            ).format(
+                name=sql.Identifier(slot),
+                dsn=sql.Literal(share_dsn),
+                publication=sql.Identifier(publication),
+                slot=sql.Literal(slot),
+            )
+        )
+        undo.callback(drop_subscription, slot)
+
+
+PUBLISHED: Final = frozenset({"trip", "verdict", "deviation", "seal"})
+
+
+class UnexpectedPublication(Exception):
+    """A regency publishes tables that the province does not receive."""
+
+
+def take_up(names: Names) -> None:
+    """A subscription from before takes up what is published since, such as the seals.
+
+    It would take up whatever is published: what the province knows nothing of must not come in.
+    """
+    with admin(names_of(PROVINCE_SLUG).database) as province:
+        row = province.execute(
+            "SELECT subconninfo FROM pg_subscription WHERE subname = %s", [names.database]
+        ).fetchone()
+        if row is None:
+            return
+        with psycopg.connect(row[0], autocommit=True) as tenant:
+            tables = tenant.execute(
+                "SELECT tablename FROM pg_publication_tables WHERE pubname = 'province'"
+            ).fetchall()
+        published = {name for (name,) in tables}
+        if strange := published - PUBLISHED:
+            raise UnexpectedPublication(", ".join(sorted(strange)))
+        known = province.execute(
+            "SELECT relname FROM pg_subscription_rel JOIN pg_class ON pg_class.oid = srrelid"
+            " JOIN pg_subscription ON srsubid = pg_subscription.oid WHERE subname = %s",
+            [names.database],
+        ).fetchall()
+        if published - {name for (name,) in known}:
+            run(province, "ALTER SUBSCRIPTION {name} REFRESH PUBLICATION", name=names.database)
+
+
+def drop_subscription(name: str) -> None:
+    with admin(names_of(PROVINCE_SLUG).database) as connection:
+        if connection.execute(
+            "SELECT 1 FROM pg_subscription WHERE subname = %s", [name]
+        ).fetchone():
+            run(connection, "ALTER SUBSCRIPTION {name} DISABLE", name=name)
+            run(connection, "ALTER SUBSCRIPTION {name} SET (slot_name = NONE)", name=name)
+            _end_copying(connection, name)
+            run(connection, "DROP SUBSCRIPTION {name}", name=name)
+
+
+def _end_copying(connection: psycopg.Connection, name: str) -> None:
+    """End what still copies a disabled subscription's tables, and its slots.
+
+    Inside one cluster a slot in the making waits for every open transaction to end, so for that of
+    DROP SUBSCRIPTION too, which waits for the slot: for ever.
+    """
+    connection.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_subscription"
+        " WHERE subname = %s AND pid IS NOT NULL",
+        [name],
+    )
+    _end_slots(
+        connection,
+        "JOIN pg_subscription ON slot_name LIKE 'pg\\_' || pg_subscription.oid || '\\_sync\\_%%'"
+        " WHERE subname = %s",
+        [name],
+    )
+
+
+def _drop_own_slot(share_dsn: str, slot: str, database: str) -> None:
+    with psycopg.connect(share_dsn, autocommit=True) as tenant:
+        drop_slot(tenant, slot, database)
+
+
+def drop_slot(connection: psycopg.Connection, slot: str, database: str) -> None:
+    _end_slots(
+        connection,
+        "WHERE slot_name = %s OR slot_name LIKE 'pg\\_%%' AND NOT active AND database = %s",
+        [slot, database],
+    )
+
+
+def _end_slots(connection: psycopg.Connection, which: LiteralString, parameters: list[str]) -> None:
+    """Drop replication slots with whoever still reads them; one that went by itself is fine."""
+    for slot, active_pid in connection.execute(
+        sql.SQL("SELECT slot_name, active_pid FROM pg_replication_slots ") + sql.SQL(which),
+        parameters,
+    ).fetchall():
+        if active_pid is not None:
+            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [active_pid])
+        connection.execute(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+            " WHERE slot_name = %s",
+            [slot],
+        )
