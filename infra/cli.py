@@ -16,6 +16,7 @@ from rich.table import Table
 
 from infra.evaluate import evaluate
 from infra.processes import ENVIRONMENT, state_folder
+from infra.resync import resync
 from infra.rules import rules_commands
 from tenants import birth, catalogue, rates
 from tenants.boundaries import add_boundary_set
@@ -39,6 +40,7 @@ app.add_typer(member_commands, name="member")
 app.add_typer(rate_commands, name="rate")
 app.add_typer(rules_commands, name="rules")
 app.command()(evaluate)
+tenant_commands.command()(resync)
 console = Console()
 
 Slug = Annotated[str, typer.Argument(help="Name in the address, like samarinda.")]

@@ -21,9 +21,18 @@ from tenants.boundaries import add_boundary_set
 from tenants.catalogue import PROVINCE_SLUG, decrypt, encrypt
 from tenants.migrate import Schema, upgrade
 from tenants.problems import InvalidInput, UnknownTenant
+from tenants.province_door import close_door, open_door
 from tenants.realm import Issuer, RealmState, forget_engine
 from tenants.regions import CODE, shipped
-from tenants.server import TEMPLATE, Names, admin, create_database, drop_database, names_of, run
+from tenants.server import (
+    TEMPLATE,
+    Names,
+    admin,
+    create_database,
+    drop_database,
+    names_of,
+    run,
+)
 from tenants.settings import settings
 
 CONTROL = "jejak_control"
@@ -42,6 +51,8 @@ RESERVED = frozenset(
         "login",
     }
 )
+SHARED = ("trip", "verdict", "deviation", "escalation_answer")
+"""The province's tables of what regencies publish; each row names its regency in `tenant`."""
 FIRST_RULESET_BASIS = "PMK 113/PMK.05/2012 jo. PMK 119/2023"
 
 
@@ -97,7 +108,7 @@ def add_tenant(
         on_step("boundaries and rules")
         _seed(dsns[names.owner])
         on_step("sharing")
-        _subscribe(names, dsns[names.share], slug, code, name, undo)
+        subscribe(names, dsns[names.share], slug, code, name, undo)
         on_step("catalogue")
         _enter(slug, "REGENCY", code, name, zone, dsns[names.app], dsns[names.owner], issuer)
         undo.pop_all()
@@ -128,7 +139,7 @@ def _seed(owner_dsn: str) -> None:
         )
 
 
-def _subscribe(
+def subscribe(
     names: Names, share_dsn: str, slug: str, code: str, name: str, undo: ExitStack
 ) -> None:
     """The province receives what the tenant publishes.
@@ -139,13 +150,16 @@ def _subscribe(
     slot = names.database
     with admin(names.database) as tenant:
         tenant.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
-    undo.callback(_drop_slot, slot)
+    undo.callback(drop_slot, slot)
     province = names_of(PROVINCE_SLUG).database
     with admin(province) as connection:
         connection.execute(
-            "INSERT INTO regency (code, slug, name) VALUES (%s, %s, %s)", [code, slug, name]
+            "INSERT INTO regency (code, slug, name) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            [code, slug, name],
         )
         undo.callback(_forget_regency, code)
+        open_door(connection, names)
+        undo.callback(_close_door, names)
         connection.execute(
             sql.SQL(
                 "CREATE SUBSCRIPTION {name} CONNECTION {dsn} PUBLICATION province"
@@ -156,10 +170,11 @@ def _subscribe(
                 slot=sql.Literal(slot),
             )
         )
-        undo.callback(_drop_subscription, names.database)
+        undo.callback(drop_subscription, names.database)
 
 
-def _drop_subscription(name: str) -> None:
+def drop_subscription(name: str) -> None:
+    """Remove a subscription of the province, if it is there, and leave its slot alone."""
     with admin(names_of(PROVINCE_SLUG).database) as connection:
         if connection.execute(
             "SELECT 1 FROM pg_subscription WHERE subname = %s", [name]
@@ -189,7 +204,8 @@ def _end_copying(connection: psycopg.Connection, name: str) -> None:
     )
 
 
-def _drop_slot(slot: str) -> None:
+def drop_slot(slot: str) -> None:
+    """Remove a regency's slot, lost or not, and those by which its tables were copied."""
     with admin() as connection:
         _end_slots(
             connection,
@@ -215,11 +231,22 @@ def _end_slots(connection: psycopg.Connection, which: LiteralString, parameters:
 
 def _forget_regency(code: str) -> None:
     """Remove a regency, and all that it published, from the province."""
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        for table in ("trip", "verdict", "deviation"):
-            statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
-            connection.execute(statement.format(table=sql.Identifier(table)), [code])
+    with admin(names_of(PROVINCE_SLUG).database) as connection, connection.transaction():
+        forget_rows(connection, code)
+        connection.execute("DELETE FROM regency_receipt WHERE code = %s", [code])
         connection.execute("DELETE FROM regency WHERE code = %s", [code])
+
+
+def forget_rows(connection: psycopg.Connection, code: str) -> None:
+    """Remove from the province all that a regency published."""
+    for table in SHARED:
+        statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
+        connection.execute(statement.format(table=sql.Identifier(table)), [code])
+
+
+def _close_door(names: Names) -> None:
+    with admin(names_of(PROVINCE_SLUG).database) as connection:
+        close_door(connection, names)
 
 
 def _enter(
@@ -309,9 +336,10 @@ def drop_tenant(slug: str) -> None:
     code, dsn = row
     catalogue.read_again()
     forget_engine(decrypt(dsn))
-    _drop_subscription(names.database)
-    _drop_slot(names.database)
+    drop_subscription(names.database)
+    drop_slot(names.database)
     _forget_regency(code)
+    _close_door(names)
     with admin() as connection:
         drop_database(connection, names.database)
         for role in (names.app, names.owner, names.share):
@@ -336,15 +364,18 @@ def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
         names = names_of(slug)
         schema = Schema.TENANT if kind == "REGENCY" else Schema.PROVINCE
         try:
-            yield (
-                slug,
-                upgrade(
-                    schema,
-                    decrypt(owner_dsn),
-                    app_role=names.app,
-                    share_role=names.share,
-                    code=code,
-                ),
+            migrated = upgrade(
+                schema, decrypt(owner_dsn), app_role=names.app, share_role=names.share, code=code
             )
+            if migrated and schema is Schema.TENANT:
+                _share_all(names)
+            yield slug, migrated
         except Exception as error:  # noqa: BLE001 - the other realms must be migrated all the same
             yield slug, error
+
+
+def _share_all(names: Names) -> None:
+    """The province receives tables that the regency publishes by now, and lets it in to read."""
+    with admin(names_of(PROVINCE_SLUG).database) as connection:
+        open_door(connection, names)
+        run(connection, "ALTER SUBSCRIPTION {name} REFRESH PUBLICATION", name=names.database)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tenants.models import Base, Trip
@@ -181,7 +182,8 @@ class DeviationRecord(Base):
 
     It stays the same row while evidence grows, so that replies stay with it; every verdict keeps
     in `detail` what it said at its time. `evidence` holds the digests (hex) of the chunks that
-    prove it, `amount` the rupiah at stake.
+    prove it, `amount` the rupiah at stake. PostgreSQL itself keeps `history` (each `state` and when
+    it came, `at`) and the times of the first reply and ruling, for the province.
     """
 
     __tablename__ = "deviation"
@@ -203,6 +205,9 @@ class DeviationRecord(Base):
     message_id: Mapped[str]
     message_en: Mapped[str]
     found_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    history: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=FetchedValue())
+    replied_at: Mapped[datetime | None] = mapped_column(server_default=FetchedValue())
+    ruled_at: Mapped[datetime | None] = mapped_column(server_default=FetchedValue())
 
     trip: Mapped[Trip] = relationship(lazy="raise")
     __table_args__ = (
@@ -241,3 +246,18 @@ class DeviationRuling(Base):
     upheld: Mapped[bool]
     reason: Mapped[str]
     ruled_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class EscalationAnswer(Base):
+    """What an inspector answers the province about a case (*penjelasan*), with what it asked."""
+
+    __tablename__ = "escalation_answer"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant: Mapped[str] = mapped_column(server_default=FetchedValue())
+    escalation_id: Mapped[UUID] = mapped_column(index=True)
+    deviation_id: Mapped[UUID] = mapped_column(ForeignKey("deviation.id"))
+    question: Mapped[str]
+    asked_at: Mapped[datetime]
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    body: Mapped[str]
+    answered_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -24,7 +24,7 @@ class Names:
     """The database of a realm and its three roles, each of which may connect there only.
 
     The owner migrates, the app role serves (it owns nothing and cannot change evidence), the share
-    role replicates to the province.
+    role replicates to the province. The guest is a regency's role in the province's database.
     """
 
     database: str
@@ -40,6 +40,10 @@ class Names:
     @property
     def share(self) -> str:
         return f"{self.database}_share"
+
+    @property
+    def guest(self) -> str:
+        return f"{self.database}_guest"
 
 
 def names_of(slug: str) -> Names:
@@ -79,6 +83,18 @@ def _create_role(connection: psycopg.Connection, role: str, *, replication: bool
     )
     run(connection, "ALTER ROLE {role} SET timezone = 'UTC'", role=role)
     return password
+
+
+def renew_password(role: str, database: str) -> str:
+    """Give a role a new password; returns its DSN."""
+    password = secrets.token_urlsafe(24)
+    with admin() as connection:
+        connection.execute(
+            sql.SQL("ALTER ROLE {role} PASSWORD {password}").format(
+                role=sql.Identifier(role), password=sql.Literal(password)
+            )
+        )
+    return _dsn(role, password, database)
 
 
 def create_database(

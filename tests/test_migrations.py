@@ -208,7 +208,7 @@ def test_an_upgrade_keeps_what_is_there(first_schema) -> None:
         assert same == kept, name
     assert {name for name in after if name not in before} == {
         *("silence", "flight", "attendance", "outside_assignment", "track_print"),
-        *("device", "quarantine", "pause"),
+        *("device", "quarantine", "pause", "escalation_answer"),
     }
 
 

@@ -1,5 +1,7 @@
 """The sweep: what the queue lost is found in the databases, so that every trip is judged.
 
+It counts the province's figures too, which change as rows arrive.
+
 Run it with `python -m workers.sweep`; several at once do no harm.
 """
 
@@ -11,8 +13,8 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from tenants import catalogue
-from tenants.problems import Unavailable
+from tenants import catalogue, indicators
+from tenants.problems import Unavailable, UnknownTenant
 from workers.evaluate import due
 from workers.queue import look_at
 
@@ -50,7 +52,19 @@ class Sweep:
                     hinted, hints = now, hints + 1
                 behind[key] = hinted
         self._hinted = behind
+        _pulse()
         return hints
+
+
+def _pulse() -> None:
+    """Bring the province's figures up to date, where there is a province."""
+    try:
+        with catalogue.province().session(readonly=False) as session:
+            indicators.pulse(session)
+    except UnknownTenant:
+        return
+    except (DBAPIError, Unavailable):
+        log.warning("the province's database does not answer")
 
 
 def main(every: float = 2) -> None:

@@ -1,0 +1,51 @@
+"""How the province comes to hold again what a regency publishes, after its slot was lost.
+
+Needs the administrator of the PostgreSQL server; used by the `jejak` command, never by the API.
+"""
+
+from contextlib import ExitStack
+
+from tenants.birth import CONTROL, drop_slot, drop_subscription, forget_rows, subscribe
+from tenants.catalogue import PROVINCE_SLUG
+from tenants.problems import UnknownTenant
+from tenants.server import admin, names_of, renew_password
+
+
+def resync_tenant(slug: str) -> None:
+    """Have the province copy anew what a regency publishes, by another slot and subscription.
+
+    For a slot that was lost. Rows that are gone at the regency go here; until the copy has come the
+    province shows those that have. Cut short, it may run again. Raises `UnknownTenant`, and before
+    anything is taken away `psycopg.OperationalError` when the regency's database does not answer.
+    """
+    with admin(CONTROL) as control:
+        row = control.execute(
+            "SELECT code, name FROM realm WHERE slug = %s AND kind = 'REGENCY'", [slug]
+        ).fetchone()
+    if row is None:
+        raise UnknownTenant
+    code, name = row
+    names = names_of(slug)
+    with admin(names.database):
+        pass
+    drop_subscription(names.database)
+    drop_slot(names.database)
+    share_dsn = renew_password(names.share, names.database)
+    with admin(names_of(PROVINCE_SLUG).database) as connection, connection.transaction():
+        forget_rows(connection, code)
+    # What fails halfway is left to the next run: the regency is not to be forgotten.
+    subscribe(names, share_dsn, slug, code, name, ExitStack())
+
+
+def is_copied(slug: str) -> bool:
+    """Whether the province has copied all tables that it receives of a regency."""
+    with admin(names_of(PROVINCE_SLUG).database) as connection:
+        return (
+            connection.execute(
+                "SELECT 1 FROM pg_subscription"
+                " JOIN pg_subscription_rel ON srsubid = pg_subscription.oid"
+                " WHERE subname = %s AND srsubstate <> 'r'",
+                [names_of(slug).database],
+            ).fetchone()
+            is None
+        )
