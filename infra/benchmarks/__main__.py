@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Final
 
 from infra import world
-from infra.benchmarks import accuracy, birth, evaluate, ingest, news, read, track, trouble
+from infra.benchmarks import (
+    accuracy,
+    birth,
+    evaluate,
+    ingest,
+    news,
+    province,
+    read,
+    track,
+    trouble,
+)
 from infra.benchmarks.measure import HOME, Report
 from infra.processes import stop_on_signals
 from infra.stories import Traveller
@@ -24,6 +34,7 @@ KINDS: Final[dict[str, tuple[Callable[..., Report], tuple[str, ...]]]] = {
     "news": (news.measure, EVERYTHING),
     "birth": (birth.measure, ()),
     "evaluate": (evaluate.measure, ()),
+    "province": (province.measure, ("api",)),
 }
 
 
