@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from statistics import NormalDist, median
-from typing import Final, Self
+from typing import Final, Protocol, Self, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -64,6 +64,28 @@ def wilson(successes: int, trials: int) -> Interval | None:
     )
 
 
+class Month(Protocol):
+    """A row of `IndicatorRecord`, whole or as a tuple of its columns."""
+
+    tenant: str
+    month: date
+    trips: int
+    days: int
+    verdicts: int
+    coverage: float
+    conforms: int
+    deviates: int
+    unverifiable: int
+    judged: int
+    deviating: int
+    open_deviations: int
+    settled_deviations: int
+    amount_at_stake: Decimal
+    kinds: dict[str, int]
+    reply_hours: list[float]
+    ruling_hours: list[float]
+
+
 @dataclass(slots=True)
 class Figures:
     """Trips that were not cancelled, and the cases of all trips; of one month, or of several.
@@ -88,7 +110,7 @@ class Figures:
     reply_hours: list[float] = field(default_factory=list)
     ruling_hours: list[float] = field(default_factory=list)
 
-    def add(self, row: IndicatorRecord) -> Self:
+    def add(self, row: Month) -> Self:
         """Count a month in."""
         self.trips += row.trips
         self.days += row.days
@@ -102,7 +124,8 @@ class Figures:
         self.open_deviations += row.open_deviations
         self.settled_deviations += row.settled_deviations
         self.amount_at_stake += row.amount_at_stake
-        self.kinds.update(row.kinds)
+        for kind, cases in row.kinds.items():
+            self.kinds[kind] += cases
         self.reply_hours += row.reply_hours
         self.ruling_hours += row.ruling_hours
         return self
@@ -149,13 +172,18 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class RegencyFigures:
-    """A regency: all months together, each month in order, and how fresh it is."""
+    """A regency: all months together, and how fresh it is."""
 
     code: str
     name: str
-    total: Figures
-    months: list[tuple[date, Figures]]
     freshness: Freshness
+    total: Figures = field(default_factory=Figures)
+    rows: list[Month] = field(default_factory=list)
+
+    @property
+    def months(self) -> list[tuple[date, Figures]]:
+        """Each month with a trip or a case, in order."""
+        return [(row.month, Figures().add(row)) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +240,15 @@ def page(
         code: Freshness(*state)
         for code, *state in session.execute(select(FRESHNESS).where(FRESHNESS.c.code.in_(wanted)))
     }
-    found = {code: RegencyFigures(code, name, Figures(), [], fresh[code]) for code, name in shown}
-    rows = select(IndicatorRecord).where(IndicatorRecord.tenant.in_(wanted), *months.conditions())
-    for row in session.scalars(rows.order_by(IndicatorRecord.month)):
-        regency = found[row.tenant]
-        regency.total.add(row)
-        regency.months.append((row.month, Figures().add(row)))
+    found = {code: RegencyFigures(code, name, fresh[code]) for code, name in shown}
+    # Plain rows: objects of the session would cost more than all the rest.
+    rows = select(IndicatorRecord.__table__)
+    rows = rows.where(IndicatorRecord.tenant.in_(wanted), *months.conditions())
+    for row in session.execute(rows.order_by(IndicatorRecord.month)):
+        month = cast("Month", row)
+        regency = found[month.tenant]
+        regency.total.add(month)
+        regency.rows.append(month)
     return list(found.values())
 
 
