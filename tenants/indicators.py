@@ -33,7 +33,7 @@ from tenants.province import IndicatorRecord, Regency
 
 CONFIDENCE: Final = 0.95
 Z: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-AT_ONCE: Final = 20_000
+AT_ONCE: Final = 10_000
 """Marks that one round counts: a regency copied anew must not hold up the others' figures."""
 
 

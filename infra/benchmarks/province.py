@@ -106,6 +106,7 @@ def _publish(first: int, last: int, trips: int) -> Measured:
             end = min(start + 19, last)
             with psycopg.ClientCursor(province) as cursor:
                 cursor.execute(ROWS, {"first": start, "last": end, "trips": trips})
+        province.execute("ANALYZE")
         began = perf_counter()
         while province.execute("SELECT 1 FROM indicator_due LIMIT 1").fetchone():
             with catalogue.province().session(readonly=False) as session:
