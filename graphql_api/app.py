@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from graphql_api import province, schema
 from graphql_api.announce import Announcements
 from graphql_api.context import Context, ProvinceContext, TenantContext
+from graphql_api.export import export_routes
 from graphql_api.identity import bearer_viewer, same_site, viewer_of
 from graphql_api.intake import Intake
 from graphql_api.limits import SecurityHeaders
@@ -141,6 +142,7 @@ def create_app() -> Starlette:
             *login_routes(),
             start_route(),
             profile_route(),
+            *export_routes(_province_context),
             Route("/province/graphql", of_province),
             WebSocketRoute("/province/graphql", of_province),
             Route("/{realm}/graphql", of_tenant),

@@ -11,8 +11,9 @@ from strawberry.dataloader import DataLoader
 from strawberry.types import Info as StrawberryInfo
 
 from graphql_api.live import News
-from tenants import people, plans, received, trips, verdicts
+from tenants import escalations, people, plans, received, trips, verdicts
 from tenants.access import Viewer
+from tenants.escalations import Asked
 from tenants.evidence import DeviationRecord, DeviationReply, DeviationRuling, VerdictRecord
 from tenants.models import Flight, LawfulPlace, Leg, Office, Trip
 from tenants.problems import NotSignedIn, ProvinceUnavailable
@@ -60,26 +61,37 @@ class Context(Generic[R]):
         self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`fn(session, …)` in a thread, in a transaction that PostgreSQL keeps from writing."""
-        return await self._call(True, fn, *args, **kwargs)
+        return await _call(self.realm, True, fn, *args, **kwargs)
 
     async def write(
         self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """`fn(session, …)` in a thread, committed when it returns, rolled back when it raises."""
-        return await self._call(False, fn, *args, **kwargs)
+        return await _call(self.realm, False, fn, *args, **kwargs)
 
-    async def _call(
-        self,
-        readonly: bool,
-        fn: Callable[Concatenate[Session, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        def call() -> T:
-            with self.realm.session(readonly=readonly) as session:
-                return fn(session, *args, **kwargs)
+    def _loader(
+        self, fn: Callable[[Session, Sequence[UUID]], Mapping[UUID, V]]
+    ) -> DataLoader[UUID, V]:
+        async def load(keys: list[UUID]) -> Sequence[V]:
+            found = await self.read(fn, keys)
+            return [cast("V", found.get(key)) for key in keys]
 
-        return await to_thread.run_sync(call, limiter=_limiter(self.realm.slug))
+        # A socket's context outlives what was true when it loaded: gather, but keep nothing.
+        return DataLoader(load, cache=False)
+
+
+async def _call(
+    realm: Realm,
+    readonly: bool,
+    fn: Callable[Concatenate[Session, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    def call() -> T:
+        with realm.session(readonly=readonly) as session:
+            return fn(session, *args, **kwargs)
+
+    return await to_thread.run_sync(call, limiter=_limiter(realm.slug))
 
 
 @dataclass(kw_only=True)
@@ -115,16 +127,6 @@ class TenantContext(Context[Tenant]):
         self.visa = self._loader(received.of_trips)
         self.offices = self._loader(people.offices)
 
-    def _loader(
-        self, fn: Callable[[Session, Sequence[UUID]], Mapping[UUID, V]]
-    ) -> DataLoader[UUID, V]:
-        async def load(keys: list[UUID]) -> Sequence[V]:
-            found = await self.read(fn, keys)
-            return [cast("V", found.get(key)) for key in keys]
-
-        # A socket's context outlives what was true when it loaded: gather, but keep nothing.
-        return DataLoader(load, cache=False)
-
     async def at_province(
         self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -149,6 +151,15 @@ class TenantContext(Context[Tenant]):
         await to_thread.run_sync(self.look_at, self.realm.slug, trip_id)
 
 
+@dataclass(kw_only=True)
+class ProvinceContext(Context[Province]):
+    """What the province's resolvers work with."""
+
+    escalations: DataLoader[UUID, list[Asked]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.escalations = self._loader(escalations.of_cases)
+
+
 Info = StrawberryInfo[TenantContext, None]
-ProvinceContext = Context[Province]
 ProvinceInfo = StrawberryInfo[ProvinceContext, None]

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from tenants.escalations import EscalationState
 from tenants.evidence import DeviationState, VisumEvent, VisumMethod
 from tenants.models import (
     LawfulPlaceKind,
@@ -19,6 +20,7 @@ __all__ = [
     "DayState",
     "DeviationKind",
     "DeviationState",
+    "EscalationState",
     "IncomingState",
     "LawfulPlaceKind",
     "OfficeKind",
@@ -42,6 +44,7 @@ for enum, description in (
     (Outcome, "What the track says about the plan; UNVERIFIABLE accuses nobody."),
     (DeviationKind, "The ways in which a track can contradict a plan or a claim."),
     (DeviationState, "From finding to decision."),
+    (EscalationState, "From the province's question to its word that it is enough."),
     (Severity, "How much of the trip a deviation touches; a NOTE leaves the outcome alone."),
     (SilenceReason, "Why a phone was silent, where it says so; PAUSED (*jeda*) no phone may say."),
     (PhoneClient, "The application that sends a phone's fixes; BROWSER is a page."),

@@ -11,7 +11,7 @@ from graphql_api.inputs import DeviationFilterInput, TripFilter
 from graphql_api.pages import Connection
 from graphql_api.types import Deviation, EvidenceHead, Member, Office, Region, Trip
 from tenants import access, boundaries, models, people, seals, trips, verdicts
-from tenants.evidence import DeviationRecord, Seal
+from tenants.evidence import DeviationRecord
 from tenants.problems import NotFound
 
 First = Annotated[int, strawberry.argument(description="1 to 100.")]
@@ -118,5 +118,5 @@ class Query:
         graphql_type=EvidenceHead | None,
         description="The newest head of the evidence chain (*rantai bukti*), for the inspectorate.",
     )
-    async def evidence_head(self, info: Info) -> Seal | None:
+    async def evidence_head(self, info: Info) -> seals.Seal | None:
         return await info.context.read(seals.head, info.context.signed_in)

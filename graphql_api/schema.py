@@ -11,6 +11,7 @@ from graphql_api import problems
 from graphql_api.context import Info
 from graphql_api.devices import DeviceMutation, DeviceQuery
 from graphql_api.errors import Schema
+from graphql_api.escalations import EscalationMutation, EscalationQuery
 from graphql_api.limits import guards
 from graphql_api.mutations import Mutation
 from graphql_api.positions import PositionQuery, PositionSubscription
@@ -52,8 +53,8 @@ class Subscription:
 
 
 schema = Schema(
-    merge_types("Query", (Query, DeviceQuery, PositionQuery, VisumQuery)),
-    merge_types("Mutation", (Mutation, DeviceMutation, VisumMutation)),
+    merge_types("Query", (Query, DeviceQuery, PositionQuery, VisumQuery, EscalationQuery)),
+    merge_types("Mutation", (Mutation, DeviceMutation, VisumMutation, EscalationMutation)),
     merge_types("Subscription", (Subscription, PositionSubscription)),
     config=config(),
     extensions=guards(),

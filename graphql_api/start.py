@@ -74,8 +74,10 @@ OF_TENANT: Final = """{
 }"""
 OF_PROVINCE: Final = """{
   regencies {
-    name trips openDeviations amountAtStake
-    verdicts { outcome trips }
+    nodes {
+      name trips openDeviations amountAtStake
+      verdicts { outcome trips }
+    }
   }
   deviations(first: 20) {
     nodes { regencyCode kind severity amount message }

@@ -23,12 +23,11 @@ from graphql_api.enums import (
 )
 from graphql_api.scalars import GeoJSON, Rupiah
 from graphql_api.timeline import TimelineDay, basis_of, timeline_of
-from tenants import models, tracks
+from tenants import models, seals, tracks
 from tenants.evidence import (
     DeviationRecord,
     DeviationReply,
     DeviationRuling,
-    Seal,
     VerdictRecord,
 )
 from tenants.fixes import Fixes, time_of
@@ -322,7 +321,7 @@ class EvidenceHead(_Row):
     sealed_at: datetime
 
     @strawberry.field(description="SHA-256, hexadecimal.")
-    def head(row: strawberry.Parent[Seal]) -> str:
+    def head(row: strawberry.Parent[seals.Seal]) -> str:
         return row.head.hex()
 
 
@@ -334,7 +333,7 @@ ROWS: dict[str, type[Any]] = {
     "LawfulPlace": models.LawfulPlace,
     "Flight": models.Flight,
     "Trip": models.Trip,
-    "EvidenceHead": Seal,
+    "EvidenceHead": seals.Seal,
     "Verdict": VerdictRecord,
     "Reply": DeviationReply,
     "Ruling": DeviationRuling,

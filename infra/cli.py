@@ -17,6 +17,7 @@ from rich.table import Table
 from infra.chain import chain_commands
 from infra.evaluate import evaluate
 from infra.processes import ENVIRONMENT, state_folder
+from infra.resync import resync
 from infra.rules import rules_commands
 from tenants import birth, catalogue, rates
 from tenants.boundaries import add_boundary_set
@@ -41,6 +42,7 @@ app.add_typer(rate_commands, name="rate")
 app.add_typer(rules_commands, name="rules")
 app.add_typer(chain_commands, name="chain")
 app.command()(evaluate)
+tenant_commands.command()(resync)
 console = Console()
 
 Slug = Annotated[str, typer.Argument(help="Name in the address, like samarinda.")]

@@ -24,7 +24,8 @@ from infra.world import PROVINCE, REGENCIES, World
 
 LIVE_SECONDS: Final = 1_200
 SHARED: Final = """
-{ regencies { code name trips openDeviations amountAtStake verdicts { outcome trips } } }"""
+{ regencies { nodes {
+  code name trips openDeviations amountAtStake verdicts { outcome trips } } } }"""
 
 
 def main() -> None:
@@ -72,7 +73,7 @@ def _province(running: World, cases: list[Case]) -> list[dict[str, Any]]:
     with running.sign_in(PROVINCE.slug, "pengawas") as overseer:
 
         def agree() -> bool:
-            found[:] = overseer.ask(SHARED)["regencies"]
+            found[:] = overseer.ask(SHARED)["regencies"]["nodes"]
             return _agree(found, cases)
 
         until(agree)

@@ -171,6 +171,11 @@ shared_buffers = 256MB
 wal_level = logical
 max_wal_senders = 64
 max_replication_slots = 64
+# While the province is away the log is kept for it, but no more than this: the regencies go on.
+max_slot_wal_keep_size = '2GB'
+# Who has nothing to say is heard of each ten seconds: how fresh the province's rows are is known.
+wal_sender_timeout = '20s'
+wal_receiver_timeout = '20s'
 max_logical_replication_workers = 64
 max_worker_processes = 80
 # A newborn regency's three tables are copied to the province at once, not one after another.

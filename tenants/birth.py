@@ -11,7 +11,6 @@ from datetime import date
 from zoneinfo import available_timezones
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
@@ -157,10 +156,11 @@ def _introduce(slug: str, code: str, name: str, undo: ExitStack) -> None:
 
 def _forget_regency(code: str) -> None:
     """Remove a regency, and all that it published, from the province."""
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        for table in ("trip", "verdict", "deviation", "kept_head", "travel_notice", "visum"):
-            statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
-            connection.execute(statement.format(table=sql.Identifier(table)), [code])
+    with admin(names_of(PROVINCE_SLUG).database) as connection, connection.transaction():
+        for publication in subscriptions.PUBLISHED:
+            subscriptions.forget_rows(connection, publication, code)
+        connection.execute("DELETE FROM kept_head WHERE tenant = %s", [code])
+        connection.execute("DELETE FROM regency_receipt WHERE code = %s", [code])
         connection.execute("DELETE FROM regency WHERE code = %s", [code])
 
 
@@ -315,10 +315,7 @@ def _joined(slug: str, code: str) -> bool:
     The province's subscription knows how to reach it: its server's administrator is not needed.
     """
     names, joined = names_of(slug), False
-    with admin(names_of(PROVINCE_SLUG).database) as province:
-        known = dict(
-            province.execute("SELECT subname, subconninfo FROM pg_subscription").fetchall()
-        )
+    known = subscriptions.known(names)
     with ExitStack() as undo, admin(CONTROL) as control:
         for publication, slot in names.slots.items():
             if slot not in known:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tenants.models import Base, Trip
@@ -296,7 +297,8 @@ class DeviationRecord(Base):
 
     It stays the same row while evidence grows, so that replies stay with it; every verdict keeps
     in `detail` what it said at its time. `evidence` holds the digests (hex) of the chunks that
-    prove it, `amount` the rupiah at stake.
+    prove it, `amount` the rupiah at stake. PostgreSQL itself keeps `history` (each `state` and when
+    it came, `at`) and the times of the first reply and ruling, for the province.
     """
 
     __tablename__ = "deviation"
@@ -318,6 +320,9 @@ class DeviationRecord(Base):
     message_id: Mapped[str]
     message_en: Mapped[str]
     found_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    history: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=FetchedValue())
+    replied_at: Mapped[datetime | None] = mapped_column(server_default=FetchedValue())
+    ruled_at: Mapped[datetime | None] = mapped_column(server_default=FetchedValue())
 
     trip: Mapped[Trip] = relationship(lazy="raise")
     __table_args__ = (
@@ -358,52 +363,16 @@ class DeviationRuling(Base):
     ruled_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
-class Seal(Base):
-    """One link of the regency's evidence chain: `head` is over `previous`, time and `digest`.
+class EscalationAnswer(Base):
+    """What an inspector answers the province about a case (*penjelasan*), with what it asked."""
 
-    `digest` is over the items, the rows of `sealed`; tenants/seals.py says how.
-    """
-
-    __tablename__ = "seal"
-    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    sealed_at: Mapped[datetime]
-    previous: Mapped[bytes]
-    digest: Mapped[bytes]
-    head: Mapped[bytes]
-
-
-class SealedKind(StrEnum):
-    """What an item of a seal is about; `id` is the trip's for TRACK, otherwise the row's."""
-
-    TRACK = "TRACK"
-    VERDICT = "VERDICT"
-    CLOSED_VERDICT = "CLOSED_VERDICT"
-    DEVIATION = "DEVIATION"
-    REPLY = "REPLY"
-    RULING = "RULING"
-
-
-class Sealed(Base):
-    """An item of a seal: the digest of one row's content, or the head of one trip's chunks.
-
-    `version` is for TRACK how much had arrived for the trip, for a closed verdict in force the time
-    of its evaluation in µs, otherwise 0.
-    """
-
-    __tablename__ = "sealed"
-    seal: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    kind: Mapped[SealedKind] = mapped_column(primary_key=True)
-    trip_id: Mapped[UUID]
-    version: Mapped[int] = mapped_column(BigInteger)
-    digest: Mapped[bytes]
-    __table_args__ = (Index("sealed_row", "id", "digest"),)
-
-
-class Unsealed(Base):
-    """A row that no seal covers yet, noted in the transaction that made it."""
-
-    __tablename__ = "unsealed"
-    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    kind: Mapped[SealedKind]
-    id: Mapped[UUID]
+    __tablename__ = "escalation_answer"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant: Mapped[str] = mapped_column(server_default=FetchedValue())
+    escalation_id: Mapped[UUID] = mapped_column(index=True)
+    deviation_id: Mapped[UUID] = mapped_column(ForeignKey("deviation.id"))
+    question: Mapped[str]
+    asked_at: Mapped[datetime]
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    body: Mapped[str]
+    answered_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -1,16 +1,21 @@
 """What the province holds: figures and cases that the regencies publish, and no track."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from uuid import UUID
+from typing import Any, Final
+from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
+    ColumnElement,
     DateTime,
     Double,
+    ForeignKey,
+    Identity,
     Index,
     LargeBinary,
     Numeric,
@@ -22,10 +27,14 @@ from sqlalchemy import (
     text,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tenants.access import Viewer
-from tenants.models import Role
+from tenants.models import Member, Role
+from tenants.problems import NotFound
+
+OPEN_STATES: Final = ("OPEN", "ANSWERED")
 
 
 class Base(DeclarativeBase):
@@ -34,6 +43,9 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         Decimal: Numeric(14, 2),
         float: Double,
+        list[float]: ARRAY(Double),
+        dict[str, int]: JSONB,
+        list[dict[str, Any]]: JSONB,
     }
 
 
@@ -103,7 +115,11 @@ class SharedVerdict(Base):
 
 
 class SharedDeviation(Base):
-    """A case as a regency shares it: no name, no NIP, no position."""
+    """A case as a regency shares it: no name, no NIP, no position.
+
+    `history` holds `state` and `at` (ISO 8601) of each change; `replied_at` and `ruled_at` are of
+    the first reply and ruling, whose authors and words stay in the regency.
+    """
 
     __tablename__ = "deviation"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -121,6 +137,9 @@ class SharedDeviation(Base):
     message_id: Mapped[str]
     message_en: Mapped[str]
     found_at: Mapped[datetime]
+    history: Mapped[list[dict[str, Any]]]
+    replied_at: Mapped[datetime | None]
+    ruled_at: Mapped[datetime | None]
 
 
 PUBLISHED_HEADS = Table(
@@ -149,80 +168,161 @@ class KeptHead(Base):
     __table_args__ = (Index("kept_head_conflicts", "tenant", postgresql_where=text("conflicts")),)
 
 
-@dataclass(slots=True)
-class Figures:
-    """A regency in numbers; `verdicts` counts trips by the outcome in force.
+class IndicatorRecord(Base):
+    """A regency's figures of one month, kept by PostgreSQL; see tenants/indicators.py."""
 
-    `head` is the newest of its evidence chain, `conflicting_heads` counts those of a number that
-    had another head before.
+    __tablename__ = "indicator"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    trips: Mapped[int]
+    days: Mapped[int]
+    verdicts: Mapped[int]
+    coverage: Mapped[float]
+    conforms: Mapped[int]
+    deviates: Mapped[int]
+    unverifiable: Mapped[int]
+    judged: Mapped[int]
+    deviating: Mapped[int]
+    open_deviations: Mapped[int]
+    settled_deviations: Mapped[int]
+    amount_at_stake: Mapped[Decimal] = mapped_column(Numeric(16, 2))
+    kinds: Mapped[dict[str, int]]
+    reply_hours: Mapped[list[float]]
+    ruling_hours: Mapped[list[float]]
+
+
+class DueIndicator(Base):
+    """A mark that a month, or that of a trip, is to be counted again; PostgreSQL's own."""
+
+    __tablename__ = "indicator_due"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    tenant: Mapped[str]
+    month: Mapped[date | None]
+    trip_id: Mapped[UUID | None]
+
+
+class Receipt(Base):
+    """When the province last heard from a regency's database; PostgreSQL's own."""
+
+    __tablename__ = "regency_receipt"
+    code: Mapped[str] = mapped_column(primary_key=True)
+    heard_at: Mapped[datetime]
+
+
+class Arrival(Base):
+    """That a case came to the province, once, also when all is copied anew.
+
+    `arrived_in` is the number of the transaction that brought it.
     """
 
-    code: str
-    name: str
-    trips: int = 0
-    verdicts: dict[str, int] = field(default_factory=dict)
-    open_deviations: int = 0
-    settled_deviations: int = 0
-    amount_at_stake: Decimal = Decimal(0)
-    head: KeptHead | None = None
-    conflicting_heads: int = 0
+    __tablename__ = "case_arrival"
+    deviation_id: Mapped[UUID] = mapped_column(primary_key=True)
+    arrived_in: Mapped[int] = mapped_column(BigInteger)
+    arrived_at: Mapped[datetime]
 
 
-OPEN_STATES = ("OPEN", "ANSWERED")
+class Escalation(Base):
+    """What the province asks a regency about a case (*permintaan penjelasan*); never changed."""
+
+    __tablename__ = "escalation"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant: Mapped[str]
+    deviation_id: Mapped[UUID] = mapped_column(index=True)
+    question: Mapped[str]
+    asked_by_id: Mapped[UUID] = mapped_column(ForeignKey(Member.id))
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
-def figures(session: Session, viewer: Viewer) -> list[Figures]:
-    """The figures of every regency, by code; cancelled trips do not count."""
-    viewer.require(Role.OVERSEER)
-    found = {
-        row.code: Figures(row.code, row.name)
-        for row in session.scalars(select(Regency).order_by(Regency.code))
-    }
-    trips = select(SharedTrip.tenant, func.count()).where(SharedTrip.state != "CANCELLED")
-    for code, count in session.execute(trips.group_by(SharedTrip.tenant)):
-        found[code].trips = count
-    outcomes = select(SharedVerdict.tenant, SharedVerdict.outcome, func.count()).group_by(
-        SharedVerdict.tenant, SharedVerdict.outcome
-    )
-    for code, outcome, count in session.execute(outcomes):
-        found[code].verdicts[outcome] = count
-    is_open = SharedDeviation.state.in_(OPEN_STATES)
-    cases = select(
-        SharedDeviation.tenant,
-        func.count().filter(is_open),
-        func.count().filter(~is_open),
-        func.sum(SharedDeviation.amount).filter(is_open),
-    ).group_by(SharedDeviation.tenant)
-    for code, opened, settled, amount in session.execute(cases):
-        case = found[code]
-        case.open_deviations, case.settled_deviations = opened, settled
-        case.amount_at_stake = amount or Decimal(0)
-    conflicts = select(KeptHead.tenant, func.count()).where(KeptHead.conflicts)
-    for code, count in session.execute(conflicts.group_by(KeptHead.tenant)):
-        found[code].conflicting_heads = count
-    newest = select(KeptHead).order_by(KeptHead.number.desc(), KeptHead.received_at).limit(1)
-    for row in found.values():
-        row.head = session.scalar(newest.where(KeptHead.tenant == row.code))
-    return list(found.values())
+class EscalationClosing(Base):
+    """That the province needs to know no more, and why."""
+
+    __tablename__ = "escalation_closing"
+    escalation_id: Mapped[UUID] = mapped_column(ForeignKey("escalation.id"), primary_key=True)
+    note: Mapped[str | None]
+    closed_by_id: Mapped[UUID] = mapped_column(ForeignKey(Member.id))
+    closed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class SharedAnswer(Base):
+    """A regency's answer to an escalation, as it publishes it."""
+
+    __tablename__ = "escalation_answer"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    escalation_id: Mapped[UUID] = mapped_column(index=True)
+    body: Mapped[str]
+    answered_at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Conditions on shared cases that all must hold; None asks for nothing."""
+
+    tenant: str | None = None
+    states: Sequence[str] | None = None
+    kinds: Sequence[str] | None = None
+    found_from: datetime | None = None
+    found_before: datetime | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        if self.tenant is not None:
+            yield SharedDeviation.tenant == self.tenant
+        if self.states is not None:
+            yield SharedDeviation.state.in_(self.states)
+        if self.kinds is not None:
+            yield SharedDeviation.kind.in_(self.kinds)
+        if self.found_from is not None:
+            yield SharedDeviation.found_at >= self.found_from
+        if self.found_before is not None:
+            yield SharedDeviation.found_at < self.found_before
 
 
 def page(
     session: Session,
     viewer: Viewer,
     *,
-    tenant: str | None,
-    states: Sequence[str] | None,
+    wanted: CaseFilter,
     after: tuple[datetime, UUID] | None,
     first: int,
 ) -> list[SharedDeviation]:
     """Up to `first` + 1 shared cases of all regencies, newest first."""
     viewer.require(Role.OVERSEER)
-    query = select(SharedDeviation)
-    if tenant is not None:
-        query = query.where(SharedDeviation.tenant == tenant)
-    if states is not None:
-        query = query.where(SharedDeviation.state.in_(states))
+    query = select(SharedDeviation).where(*wanted.conditions())
     if after is not None:
         query = query.where(tuple_(SharedDeviation.found_at, SharedDeviation.id) < after)
     newest = query.order_by(SharedDeviation.found_at.desc(), SharedDeviation.id.desc())
     return list(session.scalars(newest.limit(first + 1)))
+
+
+def case(session: Session, viewer: Viewer, deviation_id: UUID) -> SharedDeviation:
+    """One shared case; raises `NotFound`, as for one that was withdrawn."""
+    viewer.require(Role.OVERSEER)
+    found = session.get(SharedDeviation, deviation_id)
+    if found is None:
+        raise NotFound("Temuan")
+    return found
+
+
+def find(
+    session: Session, viewer: Viewer, deviation_id: UUID, wanted: CaseFilter
+) -> SharedDeviation | None:
+    """A shared case when it meets the filter."""
+    viewer.require(Role.OVERSEER)
+    query = select(SharedDeviation).where(SharedDeviation.id == deviation_id, *wanted.conditions())
+    return session.scalar(query)
+
+
+def arrivals(session: Session, since: int | None) -> tuple[int, list[UUID]]:
+    """The cases that came in transaction `since` (None: now) or later, and from where to go on.
+
+    A transaction may become visible after younger ones: from the oldest that was under way when
+    this was asked, the next question hears of those that were not seen, and again of some that
+    were.
+    """
+    mark = session.scalar(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"))
+    assert isinstance(mark, int)
+    if since is None:
+        return mark, []
+    return mark, list(
+        session.scalars(select(Arrival.deviation_id).where(Arrival.arrived_in >= since))
+    )

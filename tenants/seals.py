@@ -26,27 +26,87 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, func, insert, select, text
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import (
+    BigInteger,
+    Identity,
+    Index,
+    Row,
+    Select,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from tenants.access import Viewer
 from tenants.evidence import (
     DeviationRecord,
     DeviationReply,
     DeviationRuling,
-    Seal,
-    Sealed,
-    SealedKind,
-    Unsealed,
     VerdictRecord,
     findings,
 )
-from tenants.models import Role
+from tenants.models import Base, Role
 
 LOCK: Final = 0x7365616C
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Seal(Base):
+    """One link of the regency's evidence chain: `head` is over `previous`, time and `digest`.
+
+    `digest` is over the items, the rows of `sealed`; tenants/seals.py says how.
+    """
+
+    __tablename__ = "seal"
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    sealed_at: Mapped[datetime]
+    previous: Mapped[bytes]
+    digest: Mapped[bytes]
+    head: Mapped[bytes]
+
+
+class SealedKind(StrEnum):
+    """What an item of a seal is about; `id` is the trip's for TRACK, otherwise the row's."""
+
+    TRACK = "TRACK"
+    VERDICT = "VERDICT"
+    CLOSED_VERDICT = "CLOSED_VERDICT"
+    DEVIATION = "DEVIATION"
+    REPLY = "REPLY"
+    RULING = "RULING"
+
+
+class Sealed(Base):
+    """An item of a seal: the digest of one row's content, or the head of one trip's chunks.
+
+    `version` is for TRACK how much had arrived for the trip, for a closed verdict in force the time
+    of its evaluation in µs, otherwise 0.
+    """
+
+    __tablename__ = "sealed"
+    seal: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[SealedKind] = mapped_column(primary_key=True)
+    trip_id: Mapped[UUID]
+    version: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[bytes]
+    __table_args__ = (Index("sealed_row", "id", "digest"),)
+
+
+class Unsealed(Base):
+    """A row that no seal covers yet, noted in the transaction that made it."""
+
+    __tablename__ = "unsealed"
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    kind: Mapped[SealedKind]
+    id: Mapped[UUID]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,17 +20,13 @@ from tenants.evidence import (
     DeviationReply,
     DeviationRuling,
     DeviationState,
-    Seal,
-    Sealed,
-    SealedKind,
-    Unsealed,
     VerdictRecord,
 )
 from tenants.links import Link
 from tenants.models import Trip
 from tenants.province import KeptHead
 from tenants.realm import Province, Tenant
-from tenants.seals import COVERED, Covered
+from tenants.seals import COVERED, Covered, Seal, Sealed, SealedKind, Unsealed
 from tenants.trails import Fault, What, of_chain, of_trip, shown
 
 N = TypeVar("N", int, UUID)

@@ -38,7 +38,32 @@ def subscribe(names: Names, publication: str, share_dsn: str, undo: ExitStack) -
         undo.callback(drop_subscription, slot)
 
 
-PUBLISHED: Final = frozenset({"trip", "verdict", "deviation", "seal"})
+PUBLISHED: Final = {
+    "province": frozenset({"trip", "verdict", "deviation", "escalation_answer", "seal"}),
+    "visum": frozenset({"travel_notice", "visum"}),
+}
+"""The tables that the province receives, by publication.
+
+Each row but those of `seal`, which is kept elsewhere, names its regency in `tenant`.
+"""
+
+
+def known(names: Names) -> dict[str, str]:
+    """The DSN by which the province reaches a regency, for each of its subscriptions."""
+    with admin(names_of(PROVINCE_SLUG).database) as province:
+        return dict(
+            province.execute(
+                "SELECT subname, subconninfo FROM pg_subscription WHERE subname = ANY(%s)",
+                [list(names.slots.values())],
+            ).fetchall()
+        )
+
+
+def forget_rows(province: psycopg.Connection, publication: str, code: str) -> None:
+    """Remove from the province what it received of a regency, but not the kept heads."""
+    for table in PUBLISHED[publication] - {"seal"}:
+        statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
+        province.execute(statement.format(table=sql.Identifier(table)), [code])
 
 
 class UnexpectedPublication(Exception):
@@ -50,29 +75,28 @@ def take_up(names: Names) -> None:
 
     It would take up whatever is published: what the province knows nothing of must not come in.
     """
+    dsn = known(names).get(names.database)
+    if dsn is None:
+        return
+    with psycopg.connect(dsn, autocommit=True) as tenant:
+        tables = tenant.execute(
+            "SELECT tablename FROM pg_publication_tables WHERE pubname = 'province'"
+        ).fetchall()
+    published = {name for (name,) in tables}
+    if strange := published - PUBLISHED["province"]:
+        raise UnexpectedPublication(", ".join(sorted(strange)))
     with admin(names_of(PROVINCE_SLUG).database) as province:
-        row = province.execute(
-            "SELECT subconninfo FROM pg_subscription WHERE subname = %s", [names.database]
-        ).fetchone()
-        if row is None:
-            return
-        with psycopg.connect(row[0], autocommit=True) as tenant:
-            tables = tenant.execute(
-                "SELECT tablename FROM pg_publication_tables WHERE pubname = 'province'"
-            ).fetchall()
-        published = {name for (name,) in tables}
-        if strange := published - PUBLISHED:
-            raise UnexpectedPublication(", ".join(sorted(strange)))
-        known = province.execute(
+        followed = province.execute(
             "SELECT relname FROM pg_subscription_rel JOIN pg_class ON pg_class.oid = srrelid"
             " JOIN pg_subscription ON srsubid = pg_subscription.oid WHERE subname = %s",
             [names.database],
         ).fetchall()
-        if published - {name for (name,) in known}:
+        if published - {name for (name,) in followed}:
             run(province, "ALTER SUBSCRIPTION {name} REFRESH PUBLICATION", name=names.database)
 
 
-def drop_subscription(name: str) -> None:
+def rest(name: str) -> None:
+    """Have a subscription of the province, if it is there, let go of its slot and copy no more."""
     with admin(names_of(PROVINCE_SLUG).database) as connection:
         if connection.execute(
             "SELECT 1 FROM pg_subscription WHERE subname = %s", [name]
@@ -80,7 +104,13 @@ def drop_subscription(name: str) -> None:
             run(connection, "ALTER SUBSCRIPTION {name} DISABLE", name=name)
             run(connection, "ALTER SUBSCRIPTION {name} SET (slot_name = NONE)", name=name)
             _end_copying(connection, name)
-            run(connection, "DROP SUBSCRIPTION {name}", name=name)
+
+
+def drop_subscription(name: str) -> None:
+    """Remove a subscription of the province, if it is there, and leave its slot alone."""
+    rest(name)
+    with admin(names_of(PROVINCE_SLUG).database) as connection:
+        run(connection, "DROP SUBSCRIPTION IF EXISTS {name}", name=name)
 
 
 def _end_copying(connection: psycopg.Connection, name: str) -> None:
@@ -108,6 +138,10 @@ def _drop_own_slot(share_dsn: str, slot: str, database: str) -> None:
 
 
 def drop_slot(connection: psycopg.Connection, slot: str, database: str) -> None:
+    """Remove a regency's slot, lost or not, and those by which its tables were copied.
+
+    What copies for another subscription meanwhile loses its slot too: let all rest before.
+    """
     _end_slots(
         connection,
         "WHERE slot_name = %s OR slot_name LIKE 'pg\\_%%' AND NOT active AND database = %s",

@@ -50,6 +50,10 @@ PAIRING = f"""
       instructions instructionsEn }}
     ... on TooManyDevices {{ limit }}
 """
+ESCALATION = """
+    ... on Escalation { id state question askedAt closedAt note deviation { id }
+      answers { id memberId body answeredAt } }
+"""
 PAUSE = "... on Pause { id startedAt endsAt reason }"
 INCOMING = """
     ... on IncomingTrip { tripId leg senderCode senderName letterNumber traveller position office
@@ -90,6 +94,7 @@ MUTATIONS = {
     ),
     "replyToDeviation": ({"id": "UUID!", "body": "String!"}, DEVIATION),
     "ruleOnDeviation": ({"id": "UUID!", "upheld": "Boolean!", "reason": "String!"}, DEVIATION),
+    "answerEscalation": ({"id": "UUID!", "body": "String!"}, ESCALATION),
     "inviteMember": ({"invitation": "InvitationInput!"}, MEMBER),
     "addOffice": ({"name": "String!", "kind": "OfficeKind!", "parentId": "UUID"}, OFFICE),
     "pairDevice": (
@@ -162,6 +167,7 @@ TABLES = {
     "visum_received": "t",
     "deviation_reply": "t",
     "deviation_ruling": "t",
+    "escalation_answer": "t",
     "trip_progress": "t.trip_id, t.arrived, t.chain_head, t.last_fix_at",
 }
 """What only the API writes: the workers' verdicts come when they come."""

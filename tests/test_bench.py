@@ -9,7 +9,7 @@ import pytest
 import shapely
 from conftest import People
 
-from infra.benchmarks import birth, chain, evaluate, ingest, news, read, track, trouble
+from infra.benchmarks import birth, chain, evaluate, ingest, news, province, read, track, trouble
 from infra.benchmarks.journeys import outlines
 from infra.benchmarks.measure import Report
 from infra.front_end import Refused
@@ -82,8 +82,17 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             6,
             ["Rasio verifikasi : COPY dan SHA-256: ", "Potongan diverifikasi tiap detik: "],
         ),
+        (
+            lambda *where: province.measure(*where, rounds=1, trips=4, regencies=(10, 12)),
+            8,
+            [
+                "Rasio halaman pertama, 10 baris: ",
+                "Rasio halaman penuh: ",
+                "Rasio peringkat: ",
+            ],
+        ),
     ],
-    ids=["ingest", "track", "trouble", "read", "news", "birth", "evaluate", "chain"],
+    ids=["ingest", "track", "trouble", "read", "news", "birth", "evaluate", "chain", "province"],
 )
 def test_a_benchmark_says_its_ratios(
     world: World,

@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from infra.world import World
-from tenants import catalogue, chunks, evidence, migrate, models, plans, province, tracks
+from tenants import catalogue, chunks, evidence, migrate, models, plans, province, seals, tracks
 from tenants.access import Viewer
 from tenants.fixes import Fixes
 from tenants.realm import sqlalchemy_url
 from tenants.server import TEMPLATE, Names, admin, create_database
 from tenants.silences import Silence
 
-assert evidence.Base is models.Base
+assert evidence.Base is seals.Base is models.Base
 
 
 def same_type(_context, _inspected, _column, in_database, in_model) -> bool | None:
@@ -209,7 +209,7 @@ def test_an_upgrade_keeps_what_is_there(first_schema) -> None:
     assert {name for name in after if name not in before} == {
         *("silence", "flight", "attendance", "outside_assignment", "track_print"),
         *("device", "quarantine", "pause", "intake_log", "seal", "sealed", "unsealed"),
-        *("travel_notice", "visum", "visum_attempt", "visum_received"),
+        *("travel_notice", "visum", "visum_attempt", "visum_received", "escalation_answer"),
     }
 
 

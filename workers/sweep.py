@@ -1,7 +1,7 @@
 """The sweep: what the queue lost is found in the databases, so that every trip is judged.
 
 What phones were acknowledged for by a process that died is settled into the tracks first. It also
-seals what is new in each regency's evidence.
+seals what is new in each regency's evidence, and counts the province's figures as rows arrive.
 
 Run it with `python -m workers.sweep`; several at once do no harm.
 """
@@ -16,8 +16,8 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from tenants import catalogue, seals, settle
-from tenants.problems import Unavailable
+from tenants import catalogue, indicators, seals, settle
+from tenants.problems import Unavailable, UnknownTenant
 from tenants.realm import Tenant
 from workers.evaluate import due
 from workers.queue import look_at
@@ -94,15 +94,26 @@ class Sweep:
             log.exception("%s: not sealed, it is tried again", tenant.slug)
 
 
+def pulse() -> None:
+    """Bring the province's figures up to date, where there is a province."""
+    try:
+        with catalogue.province().session(readonly=False) as session:
+            indicators.pulse(session)
+    except UnknownTenant:
+        return
+    except (DBAPIError, Unavailable):
+        log.warning("the province's database does not answer")
+
+
 def main(every: float = 2) -> None:
     """Sweep every so many seconds, until the process is told to end.
 
-    Beside it, in a thread of its own, goes what passes between regencies: a province that hangs
-    keeps no trip from its judge.
+    Beside it, each in a thread of its own, go what passes between regencies and the province's
+    counting: a province that hangs keeps no trip from its judge.
     """
     logging.basicConfig(level=logging.INFO)
-    beside = Correspondence().pass_over, every
-    threading.Thread(target=_repeat, args=beside, daemon=True).start()
+    for beside in (Correspondence().pass_over, pulse):
+        threading.Thread(target=_repeat, args=(beside, every), daemon=True).start()
     _repeat(Sweep().pass_over, every)
 
 

@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Final
 
 from infra import world
-from infra.benchmarks import accuracy, birth, chain, evaluate, ingest, news, read, track, trouble
+from infra.benchmarks import (
+    accuracy,
+    birth,
+    chain,
+    evaluate,
+    ingest,
+    news,
+    province,
+    read,
+    track,
+    trouble,
+)
 from infra.benchmarks.measure import HOME, Report
 from infra.processes import stop_on_signals
 from infra.stories import Traveller
@@ -25,6 +36,7 @@ KINDS: Final[dict[str, tuple[Callable[..., Report], tuple[str, ...]]]] = {
     "birth": (birth.measure, ()),
     "evaluate": (evaluate.measure, ()),
     "chain": (chain.measure, ()),
+    "province": (province.measure, ("api",)),
 }
 
 

@@ -1,0 +1,240 @@
+"""/province/export/{indicators|cases}.{csv|xlsx}: what the province shows, for spreadsheets."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from itertools import chain
+from typing import Final, TypeVar
+
+from starlette.datastructures import QueryParams
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from graphql_api.context import ProvinceContext
+from graphql_api.enums import DeviationKind, DeviationState, Outcome
+from graphql_api.errors import Refusal
+from graphql_api.http import JSON, problem_answer, refusal_answer
+from graphql_api.spreadsheets import FORMATS, Batches, Cell, Spreadsheet
+from tenants import indicators, province
+from tenants.indicators import Figures, Months, RegencyFigures
+from tenants.problems import InvalidInput, Problem
+from tenants.province import CaseFilter, SharedDeviation
+
+T = TypeVar("T")
+
+AT_ONCE: Final = 1_000
+"""Rows read in one transaction: a long export holds no connection for long."""
+
+KINDS: Final = tuple(DeviationKind)
+INDICATORS: Final = (
+    "Kode / Code",
+    "Kabupaten/Kota / Regency",
+    "Bulan / Month",
+    "Perjalanan / Trips",
+    "Hari / Days",
+    "Cakupan / Coverage",
+    "Sesuai / Conforms",
+    "Menyimpang / Deviates",
+    "Tidak dapat diverifikasi / Unverifiable",
+    "Temuan terbuka / Open deviations",
+    "Temuan selesai / Settled deviations",
+    "Rupiah dipertaruhkan / Amount at stake",
+    "Bagian menyimpang / Deviating share",
+    "Batas bawah 95 % / Lower bound",
+    "Batas atas 95 % / Upper bound",
+    "Median jam sampai tanggapan / Median hours to reply",
+    "Median jam sampai keputusan / Median hours to ruling",
+    *(f"Temuan / Deviations {kind}" for kind in KINDS),
+    "Per tanggal (UTC) / As of",
+    "Terjangkau / Reachable",
+)
+CASES: Final = (
+    "ID temuan / Case ID",
+    "Kode / Code",
+    "ID perjalanan / Trip ID",
+    "Jenis / Kind",
+    "Bobot / Severity",
+    "Status / State",
+    "Mulai (UTC) / Started",
+    "Selesai (UTC) / Ended",
+    "Wilayah terlihat / Region seen",
+    "Wilayah tujuan / Planned region",
+    "Cakupan / Coverage",
+    "Rupiah / Amount",
+    "Temuan / Message",
+    "Message (English)",
+    "Ditemukan (UTC) / Found",
+    "Ditanggapi (UTC) / Replied",
+    "Diputuskan (UTC) / Ruled",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What may be exported: its columns, the parameters that filter it, and its rows."""
+
+    header: Sequence[str]
+    parameters: frozenset[str]
+    batches: Callable[[ProvinceContext, "Parameters"], Batches]
+
+
+class Parameters:
+    """The parameters of an export, of the types they must have; raises `InvalidInput`."""
+
+    def __init__(self, given: QueryParams, known: frozenset[str]) -> None:
+        for name in given:
+            if name not in known:
+                raise InvalidInput(name, "tidak dikenal", "is unknown")
+        self._given = given
+
+    def one(self, name: str, read: Callable[[str], T]) -> T | None:
+        found = self.some(name, read)
+        if found is not None and len(found) > 1:
+            raise InvalidInput(name, "hanya satu", "only one")
+        return None if found is None else found[0]
+
+    def some(self, name: str, read: Callable[[str], T]) -> list[T] | None:
+        given = self._given.getlist(name)
+        try:
+            return [read(each) for each in given] or None
+        except ValueError:
+            raise InvalidInput(name, "tidak terbaca", "cannot be read") from None
+
+
+def _code(given: str) -> str:
+    if "\x00" in given:
+        raise ValueError
+    return given
+
+
+def _time(given: str) -> datetime:
+    # A plus of the zone comes as a blank where it was not encoded.
+    time = datetime.fromisoformat(given.replace(" ", "+"))
+    if time.tzinfo is None:
+        raise ValueError
+    return time
+
+
+async def _indicators(context: ProvinceContext, given: Parameters) -> Batches:
+    months = Months(
+        given.one("firstMonth", date.fromisoformat), given.one("lastMonth", date.fromisoformat)
+    )
+    codes, after = given.some("code", _code), None
+    while True:
+        viewer = await context.still_signed_in()
+        found = await context.read(
+            indicators.page, viewer, months=months, codes=codes, after=after, first=100
+        )
+        yield list(chain.from_iterable(map(_months, found[:100])))
+        if len(found) <= 100:
+            return
+        after = found[99].code
+
+
+def _months(regency: RegencyFigures) -> Iterator[Sequence[Cell]]:
+    for month, figures in regency.months:
+        yield (
+            *(regency.code, regency.name, month),
+            *_figures(figures),
+            *(regency.freshness.as_of, regency.freshness.reachable),
+        )
+
+
+def _figures(figures: Figures) -> Iterator[Cell]:
+    yield from (figures.trips, figures.days, figures.coverage)
+    yield from (figures.verdicts[outcome] for outcome in Outcome)
+    yield from (figures.open_deviations, figures.settled_deviations, figures.amount_at_stake)
+    found = figures.deviation_share
+    yield from (found.share, found.low, found.high) if found else (None, None, None)
+    yield from (figures.median_hours_to_reply, figures.median_hours_to_ruling)
+    yield from (figures.kinds[kind] for kind in KINDS)
+
+
+async def _cases(context: ProvinceContext, given: Parameters) -> Batches:
+    wanted = CaseFilter(
+        given.one("regencyCode", _code),
+        given.some("states", DeviationState),
+        given.some("kinds", DeviationKind),
+        given.one("foundFrom", _time),
+        given.one("foundBefore", _time),
+    )
+    after = None
+    while True:
+        viewer = await context.still_signed_in()
+        found = await context.read(province.page, viewer, wanted=wanted, after=after, first=AT_ONCE)
+        yield [_case(row) for row in found[:AT_ONCE]]
+        if len(found) <= AT_ONCE:
+            return
+        last = found[AT_ONCE - 1]
+        after = last.found_at, last.id
+
+
+def _case(row: SharedDeviation) -> Sequence[Cell]:
+    return (
+        *(str(row.id), row.tenant, str(row.trip_id), row.kind, row.severity, row.state),
+        *(row.started_at, row.ended_at, row.region_code, row.planned_region_code),
+        *(row.coverage, row.amount, row.message_id, row.message_en),
+        *(row.found_at, row.replied_at, row.ruled_at),
+    )
+
+
+TABLES: Final[Mapping[str, _Table]] = {
+    "indicators": _Table(INDICATORS, frozenset({"code", "firstMonth", "lastMonth"}), _indicators),
+    "cases": _Table(
+        CASES,
+        frozenset({"regencyCode", "states", "kinds", "foundFrom", "foundBefore"}),
+        _cases,
+    ),
+}
+
+
+def export_routes(
+    context_for: Callable[[HTTPConnection], Awaitable[ProvinceContext]],
+) -> list[Route]:
+    """Every table in every format, for whoever may ask the province's GraphQL."""
+    return [
+        Route(
+            f"/province/export/{name}.{ending}",
+            partial(_export, context_for, f"{name}.{ending}", table, spreadsheet),
+            methods=["GET"],
+        )
+        for name, table in TABLES.items()
+        for ending, spreadsheet in FORMATS.items()
+    ]
+
+
+async def _export(
+    context_for: Callable[[HTTPConnection], Awaitable[ProvinceContext]],
+    file_name: str,
+    table: _Table,
+    spreadsheet: Spreadsheet,
+    request: Request,
+) -> Response:
+    try:
+        context = await context_for(request)
+        _ = context.signed_in
+        batches = table.batches(context, Parameters(request.query_params, table.parameters))
+        # What is refused is refused now, with a status of its own.
+        first = await anext(batches)
+    except InvalidInput as problem:
+        return refusal_answer(
+            Refusal(400, problem.code, problem.message_id, problem.message_en), JSON
+        )
+    except Problem as problem:
+        return problem_answer(problem, JSON)
+    return StreamingResponse(
+        spreadsheet.stream(table.header, _again(first, batches)),
+        media_type=spreadsheet.media_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{file_name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+async def _again(first: Sequence[Sequence[Cell]], rest: Batches) -> Batches:
+    yield first
+    async for batch in rest:
+        yield batch

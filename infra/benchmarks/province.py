@@ -1,0 +1,157 @@
+"""`infra/bench province`: the province's first page, and how it grows with the regencies.
+
+Rows as regencies publish them are put into the province's database; the databases and the
+replication behind them are not measured here.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from time import perf_counter
+from typing import Final
+
+import psycopg
+
+from infra.benchmarks.measure import Measured, Report, alternate, followed
+from infra.front_end import FrontEnd, Refused
+from infra.stories import Traveller
+from infra.world import PROVINCE, World
+from tenants import catalogue, indicators
+from tenants.server import admin, names_of
+
+FEW: Final = 10
+"""The regencies of East Kalimantan."""
+ALL: Final = 514
+"""Those of Indonesia."""
+
+Side = tuple[Measured, Callable[[], float]]
+
+FIGURES: Final = """
+  code name trips days coverage openDeviations settledDeviations amountAtStake
+  verdicts { outcome trips } deviationShare { share low high }
+  medianHoursToReply medianHoursToRuling
+  freshness { asOf reachable ageSeconds }"""
+PAGE: Final = f"""
+query ($first: Int!) {{
+  regencies(first: $first) {{ nodes {{ {FIGURES} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
+RANKING: Final = """
+{ ranking(first: 10) { nodes { place fromPlace toPlace code deviating judged
+    interval { share low high } } } }"""
+
+ROWS: Final = """
+INSERT INTO regency
+    SELECT format('%%s.%%s', 10 + n / 80, 11 + n %% 80), 'ukur-' || n, 'Kabupaten Ukur ' || n
+    FROM generate_series(%(first)s, %(last)s) n;
+INSERT INTO trip
+    SELECT gen_random_uuid(), code, 'FINISHED', day - n %% 4, day
+    FROM regency CROSS JOIN generate_series(1, %(trips)s) n
+    CROSS JOIN LATERAL (SELECT date '2025-12-01' + (n * 7919) %% 365 AS day) days
+    WHERE slug LIKE 'ukur-%%'
+        AND substr(slug, 6)::int BETWEEN %(first)s AND %(last)s;
+INSERT INTO verdict
+    SELECT gen_random_uuid(), tenant, id, true,
+        CASE WHEN chance < 0.15 THEN 'DEVIATES' WHEN chance < 0.25 THEN 'UNVERIFIABLE'
+            ELSE 'CONFORMS' END, true, 0.5 + chance / 2, now()
+    FROM (SELECT tenant, id, random() AS chance FROM trip
+        WHERE NOT EXISTS (SELECT FROM verdict WHERE trip_id = trip.id)) new;
+INSERT INTO deviation
+    SELECT gen_random_uuid(), tenant, trip_id, 'WRONG_REGION', 'HIGH',
+        CASE WHEN chance < 0.5 THEN 'OPEN' ELSE 'UPHELD' END, at, at, '64.08', '64.71', 0.9,
+        430000, 'Terlihat di tempat lain.', 'Seen elsewhere.', at, '[]',
+        at + chance * interval '200 hours',
+        CASE WHEN chance < 0.5 THEN NULL ELSE at + chance * interval '600 hours' END
+    FROM (SELECT tenant, trip_id, random() AS chance, now() - interval '40 days' AS at
+        FROM verdict WHERE outcome = 'DEVIATES'
+            AND NOT EXISTS (SELECT FROM deviation WHERE deviation.trip_id = verdict.trip_id)) new;
+"""
+
+
+def measure(
+    running: World,
+    _travellers: Sequence[Traveller],
+    *,
+    rounds: int = 40,
+    trips: int = 400,
+    regencies: tuple[int, int] = (FEW, ALL),
+) -> Report:
+    """Milliseconds for a page and for the ranking, as the API answers, with few regencies and all.
+
+    `trips` are those of one regency, spread over twelve months.
+    """
+    few, every = regencies
+    sides: list[Measured] = []
+    with ExitStack() as stack:
+        overseer = stack.enter_context(running.sign_in(PROVINCE.slug, "pengawas"))
+        stack.callback(_forget)
+        done, medians = 0, {}
+        for number in (few, every):
+            counted = _publish(done + 1, number, trips)
+            done = number
+            found = _pages(overseer, number, rounds)
+            sides += [*found, counted]
+            medians[number] = [side.median for side in found]
+    ratios = [late / early for early, late in zip(medians[few], medians[every], strict=True)]
+    names = (
+        (f"Rasio halaman pertama, {few} baris", f"Ratio first page, {few} rows"),
+        ("Rasio halaman penuh", "Ratio full page"),
+        ("Rasio peringkat", "Ratio ranking"),
+    )
+    return Report(sides, dict(zip(names, ratios, strict=True)))
+
+
+def _publish(first: int, last: int, trips: int) -> Measured:
+    """Regencies number `first` to `last`; gives how long counting their figures took."""
+    counting = Measured((f"menghitung {last} daerah", f"counting {last} regencies"), "ms")
+    with admin(names_of(PROVINCE.slug).database) as province:
+        for start in followed(range(first, last + 1, 20)):
+            end = min(start + 19, last)
+            with psycopg.ClientCursor(province) as cursor:
+                cursor.execute(ROWS, {"first": start, "last": end, "trips": trips})
+        province.execute("ANALYZE")
+        began = perf_counter()
+        while province.execute("SELECT 1 FROM indicator_due LIMIT 1").fetchone():
+            with catalogue.province().session(readonly=False) as session:
+                indicators.pulse(session)
+        counting.figures.append((perf_counter() - began) * 1_000)
+        # Nothing of the writing is left to do while pages are read.
+        province.execute("VACUUM ANALYZE")
+        province.execute("CHECKPOINT")
+    return counting
+
+
+def _pages(overseer: FrontEnd, number: int, rounds: int) -> list[Measured]:
+    first, most = FEW, min(number, 100)
+
+    def side(name: tuple[str, str], document: str, **given: int) -> Side:
+        def milliseconds() -> float:
+            began = perf_counter()
+            answer = overseer.ask(document, **given)
+            took = (perf_counter() - began) * 1_000
+            (page,) = answer.values()
+            if len(page["nodes"]) < given.get("first", 1):
+                raise Refused("the province does not answer in full")
+            return took
+
+        return Measured(name, "ms"), milliseconds
+
+    return alternate(
+        [
+            side((f"{first} dari {number} daerah", f"{first} of {number}"), PAGE, first=first),
+            side(
+                (f"halaman penuh, {most} dari {number}", f"full page, {most} of {number}"),
+                PAGE,
+                first=most,
+            ),
+            side((f"peringkat {number} daerah", f"ranking of {number}"), RANKING),
+        ],
+        rounds=rounds,
+    )
+
+
+def _forget() -> None:
+    with admin(names_of(PROVINCE.slug).database) as province:
+        for table in ("trip", "verdict", "deviation"):
+            province.execute(
+                f"DELETE FROM {table} USING regency"  # noqa: S608
+                " WHERE tenant = code AND slug LIKE 'ukur-%'"
+            )
+        province.execute("DELETE FROM regency WHERE slug LIKE 'ukur-%'")

@@ -1,0 +1,59 @@
+"""How the province comes to hold again what a regency publishes, after its slot was lost.
+
+Needs the administrator of the PostgreSQL server; used by the `jejak` command, never by the API.
+"""
+
+from contextlib import ExitStack
+
+import psycopg
+
+from tenants import subscriptions
+from tenants.birth import CONTROL
+from tenants.catalogue import PROVINCE_SLUG
+from tenants.problems import UnknownTenant
+from tenants.server import admin, names_of
+
+
+def resync_tenant(slug: str) -> None:
+    """Have the province copy anew what a regency publishes, by other slots and subscriptions.
+
+    For a slot that was lost. Rows that are gone at the regency go here; until the copy has come the
+    province shows those that have. Cut short, it may run again. Raises `UnknownTenant`, and before
+    anything is taken away `psycopg.OperationalError` when the regency's database does not answer.
+    """
+    names = names_of(slug)
+    with admin(CONTROL) as control:
+        row = control.execute(
+            "SELECT code FROM realm WHERE slug = %s AND kind = 'REGENCY'", [slug]
+        ).fetchone()
+    known = subscriptions.known(names)
+    if row is None or not known:
+        raise UnknownTenant
+    (code,) = row
+    share_dsn = next(iter(known.values()))
+    with psycopg.connect(share_dsn, autocommit=True) as tenant:
+        for slot in names.slots.values():
+            subscriptions.rest(slot)
+        for slot in names.slots.values():
+            subscriptions.drop_slot(tenant, slot, names.database)
+    # One subscription after the other: of a run that is cut short, one is left that knows the DSN.
+    for publication, slot in names.slots.items():
+        subscriptions.drop_subscription(slot)
+        with admin(names_of(PROVINCE_SLUG).database) as province, province.transaction():
+            subscriptions.forget_rows(province, publication, code)
+        # What fails halfway is left to the next run: nothing is undone.
+        subscriptions.subscribe(names, publication, share_dsn, ExitStack())
+
+
+def is_copied(slug: str) -> bool:
+    """Whether the province has copied all tables that it receives of a regency."""
+    with admin(names_of(PROVINCE_SLUG).database) as connection:
+        return (
+            connection.execute(
+                "SELECT 1 FROM pg_subscription"
+                " JOIN pg_subscription_rel ON srsubid = pg_subscription.oid"
+                " WHERE subname = ANY(%s) AND srsubstate <> 'r'",
+                [list(names_of(slug).slots.values())],
+            ).fetchone()
+            is None
+        )
