@@ -2,6 +2,7 @@
 
 import strawberry
 
+from tenants.agreements import SharingLevel, TravellerIdentity
 from tenants.evidence import DeviationState
 from tenants.models import (
     LawfulPlaceKind,
@@ -23,8 +24,10 @@ __all__ = [
     "PhoneClient",
     "Role",
     "Severity",
+    "SharingLevel",
     "SilenceReason",
     "TransportMode",
+    "TravellerIdentity",
     "TripState",
 ]
 
@@ -38,6 +41,8 @@ for enum, description in (
     (DeviationKind, "The ways in which a track can contradict a plan or a claim."),
     (DeviationState, "From finding to decision."),
     (Severity, "How much of the trip a deviation touches; a NOTE leaves the outcome alone."),
+    (SharingLevel, "FIGURES: counts and sums by month; CASES: trips and deviations too."),
+    (TravellerIdentity, "Whose a shared case is: a pseudonym alone, or name and NIP as well."),
     (SilenceReason, "Why a phone was silent, where it says so; PAUSED (*jeda*) no phone may say."),
     (PhoneClient, "The application that sends a phone's fixes; BROWSER is a page."),
     (DayState, "AWAY: certainly seen outside home; HOME: certainly there; UNKNOWN: neither."),

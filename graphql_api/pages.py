@@ -68,6 +68,11 @@ def decode_cursor(cursor: str | None, key: Callable[[str], Any]) -> tuple[Any, U
 day_key = date.fromisoformat
 
 
+def pair_key(text: str) -> tuple[date, UUID]:
+    day, one = text.split(" ")
+    return date.fromisoformat(day), UUID(one)
+
+
 def name_key(text: str) -> str:
     if "\x00" in text:
         raise ValueError

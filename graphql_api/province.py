@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 import strawberry
+from strawberry.tools import merge_types
 
 from graphql_api import pages
 from graphql_api.context import ProvinceInfo
@@ -13,6 +14,7 @@ from graphql_api.errors import Schema
 from graphql_api.limits import guards
 from graphql_api.pages import Connection
 from graphql_api.scalars import Rupiah, config
+from graphql_api.sharing import SharingQuery
 from tenants import province
 
 
@@ -42,7 +44,7 @@ class Regency:
         return isinstance(value, province.Figures)
 
 
-@strawberry.type(description="A case (*temuan*) as a regency shares it: no name, no position.")
+@strawberry.type(description="A case (*temuan*) as a regency shares it: no position.")
 class SharedDeviation:
     id: UUID
     tenant: str = strawberry.field(name="regencyCode", description="Kemendagri code.")
@@ -59,6 +61,13 @@ class SharedDeviation:
     message_id: str = strawberry.field(name="message")
     message_en: str
     found_at: datetime
+    pseudonym: str | None = strawberry.field(
+        description="The same for one person in all regencies; null for who has no NIP."
+    )
+    traveller_name: str | None = strawberry.field(
+        description="Only where the regency agreed to share names."
+    )
+    traveller_nip: str | None = strawberry.field(description="The same.")
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -95,10 +104,11 @@ class Query:
             info.context.signed_in,
             tenant=regency_code,
             states=states,
+            known=list(DeviationKind),
             after=pages.decode_cursor(after, pages.time_key),
             first=pages.first_of(first),
         )
         return pages.connection(rows, first, after, lambda row: (row.found_at, row.id))
 
 
-schema = Schema(Query, config=config(), extensions=guards())
+schema = Schema(merge_types("Query", (Query, SharingQuery)), config=config(), extensions=guards())

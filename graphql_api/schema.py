@@ -8,6 +8,7 @@ import strawberry
 from strawberry.tools import merge_types
 
 from graphql_api import problems
+from graphql_api.agreements import AgreementMutation, AgreementQuery
 from graphql_api.context import Info
 from graphql_api.devices import DeviceMutation, DeviceQuery
 from graphql_api.errors import Schema
@@ -51,8 +52,8 @@ class Subscription:
 
 
 schema = Schema(
-    merge_types("Query", (Query, DeviceQuery, PositionQuery)),
-    merge_types("Mutation", (Mutation, DeviceMutation)),
+    merge_types("Query", (Query, DeviceQuery, PositionQuery, AgreementQuery)),
+    merge_types("Mutation", (Mutation, DeviceMutation, AgreementMutation)),
     merge_types("Subscription", (Subscription, PositionSubscription)),
     config=config(),
     extensions=guards(),

@@ -173,8 +173,8 @@ max_wal_senders = 64
 max_replication_slots = 64
 max_logical_replication_workers = 64
 max_worker_processes = 80
-# A newborn regency's three tables are copied to the province at once, not one after another.
-max_sync_workers_per_subscription = 3
+# A newborn regency's six tables are copied to the province at once, not one after another.
+max_sync_workers_per_subscription = 6
 wal_retrieve_retry_interval = '500ms'
 fsync = {lasting}
 full_page_writes = {lasting}

@@ -4,27 +4,36 @@ Everything here needs the administrator of a PostgreSQL server (`JEJAK_SERVER_DS
 """
 
 import re
+import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import date
-from typing import LiteralString
-from zoneinfo import available_timezones
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
+from sqlalchemy.orm import Session
 
-from tenants import catalogue
+from tenants import agreements, catalogue
+from tenants.agreements import SharingLevel, Signer, Terms, TravellerIdentity
 from tenants.boundaries import add_boundary_set
 from tenants.catalogue import PROVINCE_SLUG, decrypt, encrypt
 from tenants.migrate import Schema, upgrade
 from tenants.problems import InvalidInput, UnknownTenant
-from tenants.realm import Issuer, RealmState, forget_engine
+from tenants.realm import Issuer, RealmState, Tenant, forget_engine
 from tenants.regions import CODE, shipped
 from tenants.server import TEMPLATE, Names, admin, create_database, drop_database, names_of, run
 from tenants.settings import settings
+from tenants.subscriptions import (
+    drop_slot,
+    drop_subscription,
+    forget_regency,
+    subscribe,
+    subscribe_anew,
+)
 
 CONTROL = "jejak_control"
 RESERVED = frozenset(
@@ -43,6 +52,7 @@ RESERVED = frozenset(
     }
 )
 FIRST_RULESET_BASIS = "PMK 113/PMK.05/2012 jo. PMK 119/2023"
+FIRST_AGREEMENT: Final = "Perjanjian awal"
 
 
 def create_control() -> str:
@@ -65,6 +75,35 @@ def add_province(*, code: str, name: str, issuer: Issuer) -> None:
             PROVINCE_SLUG, "PROVINCE", code, name, None, dsns[names.app], dsns[names.owner], issuer
         )
         undo.pop_all()
+    _person_key()
+
+
+def _person_key() -> bytes:
+    """The province's key for pseudonyms, 32 random bytes, made when it has none.
+
+    Every regency's database holds a copy that only its owner can read. To rotate it, set
+    `realm.person_key` of the province to null in the catalogue and run `jejak tenant migrate`: a
+    new key is made and given out, and each database makes its pseudonyms anew as it gets it. Until
+    the last has it, overlaps between regencies of the old key and of the new are not found.
+    """
+    with admin(CONTROL) as connection:
+        connection.execute(
+            "UPDATE realm SET person_key = %s WHERE kind = 'PROVINCE' AND person_key IS NULL",
+            [encrypt(secrets.token_hex(32))],
+        )
+        row = connection.execute("SELECT person_key FROM realm WHERE kind = 'PROVINCE'").fetchone()
+    if row is None:
+        raise UnknownTenant
+    return bytes.fromhex(decrypt(row[0]))
+
+
+def _give_person_key(owner_dsn: str) -> None:
+    with psycopg.connect(owner_dsn) as connection:
+        connection.execute(
+            "INSERT INTO person_key (key) VALUES (%s) ON CONFLICT (one)"
+            " DO UPDATE SET key = excluded.key WHERE person_key.key <> excluded.key",
+            [_person_key()],
+        )
 
 
 def add_tenant(
@@ -74,12 +113,14 @@ def add_tenant(
     name: str,
     zone: str,
     issuer: Issuer,
+    terms: Terms | None = None,
     on_step: Callable[[str], object] = str,
 ) -> None:
     """A regency is born: database, schema, boundaries, rules, subscription, catalogue entry.
 
-    When a step fails, all that the steps before it made is removed again and the error raised.
-    Raises `InvalidInput` for a slug or code that cannot be, or is taken.
+    `terms` are those of its first sharing agreement; left out, it shares all cases by pseudonym
+    from today on. When a step fails, all that the steps before it made is removed again and the
+    error raised. Raises `InvalidInput` for a slug or code that cannot be, or is taken.
     """
     _check(slug, code, zone)
     names = names_of(slug)
@@ -97,7 +138,9 @@ def add_tenant(
         on_step("boundaries and rules")
         _seed(dsns[names.owner])
         on_step("sharing")
-        _subscribe(names, dsns[names.share], slug, code, name, undo)
+        owner = Tenant(slug, code, name, dsns[names.owner], issuer, RealmState.ACTIVE, zone=zone)
+        _agree(owner, terms)
+        subscribe(names, dsns[names.share], slug, code, name, undo)
         on_step("catalogue")
         _enter(slug, "REGENCY", code, name, zone, dsns[names.app], dsns[names.owner], issuer)
         undo.pop_all()
@@ -128,98 +171,24 @@ def _seed(owner_dsn: str) -> None:
         )
 
 
-def _subscribe(
-    names: Names, share_dsn: str, slug: str, code: str, name: str, undo: ExitStack
-) -> None:
-    """The province receives what the tenant publishes.
-
-    Inside one cluster CREATE SUBSCRIPTION would wait for its own transaction to end while it makes
-    the slot, for ever: so the slot is made first.
-    """
-    slot = names.database
-    with admin(names.database) as tenant:
-        tenant.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
-    undo.callback(_drop_slot, slot)
-    province = names_of(PROVINCE_SLUG).database
-    with admin(province) as connection:
-        connection.execute(
-            "INSERT INTO regency (code, slug, name) VALUES (%s, %s, %s)", [code, slug, name]
-        )
-        undo.callback(_forget_regency, code)
-        connection.execute(
-            sql.SQL(
-                "CREATE SUBSCRIPTION {name} CONNECTION {dsn} PUBLICATION province"
-                " WITH (create_slot = false, slot_name = {slot})"
-            ).format(
-                name=sql.Identifier(names.database),
-                dsn=sql.Literal(share_dsn),
-                slot=sql.Literal(slot),
+def _agree(owner: Tenant, terms: Terms | None) -> None:
+    """The first agreement, and the key that its pseudonyms need."""
+    _give_person_key(owner.dsn)
+    now = datetime.now(UTC)
+    first = terms or Terms(
+        FIRST_AGREEMENT,
+        now.astimezone(ZoneInfo(owner.zone)).date(),
+        level=SharingLevel.CASES,
+        severity="NOTE",
+        travellers=TravellerIdentity.PSEUDONYMOUS,
+    )
+    try:
+        with owner.session(readonly=False) as session:
+            agreements.declare(
+                session, first, zone=owner.zone, signer=Signer("jejak tenant add"), now=now
             )
-        )
-        undo.callback(_drop_subscription, names.database)
-
-
-def _drop_subscription(name: str) -> None:
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        if connection.execute(
-            "SELECT 1 FROM pg_subscription WHERE subname = %s", [name]
-        ).fetchone():
-            run(connection, "ALTER SUBSCRIPTION {name} DISABLE", name=name)
-            run(connection, "ALTER SUBSCRIPTION {name} SET (slot_name = NONE)", name=name)
-            _end_copying(connection, name)
-            run(connection, "DROP SUBSCRIPTION {name}", name=name)
-
-
-def _end_copying(connection: psycopg.Connection, name: str) -> None:
-    """End what still copies a disabled subscription's tables, and its slots.
-
-    Inside one cluster a slot in the making waits for every open transaction to end, so for that of
-    DROP SUBSCRIPTION too, which waits for the slot: for ever.
-    """
-    connection.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_subscription"
-        " WHERE subname = %s AND pid IS NOT NULL",
-        [name],
-    )
-    _end_slots(
-        connection,
-        "JOIN pg_subscription ON slot_name LIKE 'pg\\_' || pg_subscription.oid || '\\_sync\\_%%'"
-        " WHERE subname = %s",
-        [name],
-    )
-
-
-def _drop_slot(slot: str) -> None:
-    with admin() as connection:
-        _end_slots(
-            connection,
-            "WHERE slot_name = %s OR slot_name LIKE 'pg\\_%%' AND NOT active AND database = %s",
-            [slot, slot],
-        )
-
-
-def _end_slots(connection: psycopg.Connection, which: LiteralString, parameters: list[str]) -> None:
-    """Drop replication slots with whoever still reads them; one that went by itself is fine."""
-    for slot, active_pid in connection.execute(
-        sql.SQL("SELECT slot_name, active_pid FROM pg_replication_slots ") + sql.SQL(which),
-        parameters,
-    ).fetchall():
-        if active_pid is not None:
-            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [active_pid])
-        connection.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
-            " WHERE slot_name = %s",
-            [slot],
-        )
-
-
-def _forget_regency(code: str) -> None:
-    """Remove a regency, and all that it published, from the province."""
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        for table in ("trip", "verdict", "deviation"):
-            statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
-            connection.execute(statement.format(table=sql.Identifier(table)), [code])
-        connection.execute("DELETE FROM regency WHERE code = %s", [code])
+    finally:
+        forget_engine(owner.dsn)
 
 
 def _enter(
@@ -286,6 +255,20 @@ def owner_dsn(slug: str) -> str:
     return decrypt(row[0])
 
 
+@contextmanager
+def as_owner(slug: str) -> Iterator[tuple[Tenant, Session]]:
+    """A regency, suspended or not, and a transaction by the owner of its database.
+
+    Raises `UnknownTenant`.
+    """
+    owner = replace(catalogue.known(slug), dsn=owner_dsn(slug))
+    try:
+        with owner.session(readonly=False) as session:
+            yield owner, session
+    finally:
+        forget_engine(owner.dsn)
+
+
 def set_state(slug: str, state: RealmState) -> None:
     """Suspend a regency (its addresses answer 404, its work rests) or serve it again."""
     with admin(CONTROL) as connection:
@@ -309,9 +292,9 @@ def drop_tenant(slug: str) -> None:
     code, dsn = row
     catalogue.read_again()
     forget_engine(decrypt(dsn))
-    _drop_subscription(names.database)
-    _drop_slot(names.database)
-    _forget_regency(code)
+    drop_subscription(names.database)
+    drop_slot(names.database)
+    forget_regency(code)
     with admin() as connection:
         drop_database(connection, names.database)
         for role in (names.app, names.owner, names.share):
@@ -321,30 +304,31 @@ def drop_tenant(slug: str) -> None:
 def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
     """Migrate control, province and every regency; yields each with what came of it.
 
-    A realm that fails stops none of the others: the caller reports it and exits non-zero.
+    A regency that publishes other tables than before is subscribed to anew. A realm that fails
+    stops none of the others: the caller reports it and exits non-zero.
     """
-    with admin(CONTROL) as connection:
-        rows = connection.execute(
-            "SELECT slug, kind, code, owner_dsn FROM realm ORDER BY kind, code"
-        ).fetchall()
     control = Names(CONTROL)
-    as_owner = make_conninfo(
+    as_control_owner = make_conninfo(
         settings().server_dsn or "", dbname=CONTROL, options=f"-c role={control.owner}"
     )
-    yield "control", upgrade(Schema.CONTROL, as_owner, app_role=control.app)
-    for slug, kind, code, owner_dsn in rows:
-        names = names_of(slug)
-        schema = Schema.TENANT if kind == "REGENCY" else Schema.PROVINCE
+    yield "control", upgrade(Schema.CONTROL, as_control_owner, app_role=control.app)
+    with admin(CONTROL) as connection:
+        rows = connection.execute(
+            "SELECT slug, kind, code, name, owner_dsn FROM realm ORDER BY kind, code"
+        ).fetchall()
+    for slug, kind, code, name, owner_dsn in rows:
         try:
-            yield (
-                slug,
-                upgrade(
-                    schema,
-                    decrypt(owner_dsn),
-                    app_role=names.app,
-                    share_role=names.share,
-                    code=code,
-                ),
-            )
+            yield slug, _migrate(slug, kind, code, name, decrypt(owner_dsn))
         except Exception as error:  # noqa: BLE001 - the other realms must be migrated all the same
             yield slug, error
+
+
+def _migrate(slug: str, kind: str, code: str, name: str, owner_dsn: str) -> bool:
+    names = names_of(slug)
+    if kind == "PROVINCE":
+        return upgrade(Schema.PROVINCE, owner_dsn, app_role=names.app)
+    behind = upgrade(
+        Schema.TENANT, owner_dsn, app_role=names.app, share_role=names.share, code=code
+    )
+    _give_person_key(owner_dsn)
+    return subscribe_anew(slug, code, name) or behind

@@ -30,20 +30,23 @@ class Regency(Base):
 
 
 class SharedTrip(Base):
-    __tablename__ = "trip"
+    """A trip of a regency that shares cases; `person` is the traveller's pseudonym."""
+
+    __tablename__ = "shared_trip"
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
+    tenant: Mapped[str] = mapped_column(primary_key=True)
     state: Mapped[str]
     starts_on: Mapped[date]
     ends_on: Mapped[date]
+    ended_on: Mapped[date]
+    person: Mapped[str | None]
 
 
 class SharedVerdict(Base):
-    __tablename__ = "verdict"
+    __tablename__ = "shared_verdict"
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
+    tenant: Mapped[str] = mapped_column(primary_key=True)
     trip_id: Mapped[UUID]
-    current: Mapped[bool]
     outcome: Mapped[str]
     final: Mapped[bool]
     coverage: Mapped[float]
@@ -51,11 +54,11 @@ class SharedVerdict(Base):
 
 
 class SharedDeviation(Base):
-    """A case as a regency shares it: no name, no NIP, no position."""
+    """A case as a regency shares it: no position, and a name only where it agreed to that."""
 
-    __tablename__ = "deviation"
+    __tablename__ = "shared_deviation"
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
+    tenant: Mapped[str] = mapped_column(primary_key=True)
     trip_id: Mapped[UUID]
     kind: Mapped[str]
     severity: Mapped[str]
@@ -69,6 +72,51 @@ class SharedDeviation(Base):
     message_id: Mapped[str]
     message_en: Mapped[str]
     found_at: Mapped[datetime]
+    pseudonym: Mapped[str | None]
+    traveller_name: Mapped[str | None]
+    traveller_nip: Mapped[str | None]
+
+
+class SharedMonth(Base):
+    """A regency's trips that begin in a month, and the verdicts on them; cancelled ones are out.
+
+    `days` are those of the trips, of which some are observed and some unknown.
+    """
+
+    __tablename__ = "shared_month"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    trips: Mapped[int]
+    days: Mapped[int]
+    observed_days: Mapped[int]
+    unknown_days: Mapped[int]
+    conforms: Mapped[int]
+    deviates: Mapped[int]
+    unverifiable: Mapped[int]
+
+
+class SharedFinding(Base):
+    """The deviations of a kind and severity on the trips that begin in a month.
+
+    `open` and `amount_at_stake` (rupiah) are of those not yet ruled on. `reply_seconds` and
+    `ruling_seconds` are sums over the `replies` and `rulings`, the first of each deviation, from
+    its finding on.
+    """
+
+    __tablename__ = "shared_finding"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    severity: Mapped[str] = mapped_column(primary_key=True)
+    open: Mapped[int]
+    upheld: Mapped[int]
+    excused: Mapped[int]
+    amount_at_stake: Mapped[Decimal] = mapped_column(Numeric(16, 2))
+    amount_upheld: Mapped[Decimal] = mapped_column(Numeric(16, 2))
+    replies: Mapped[int]
+    reply_seconds: Mapped[float]
+    rulings: Mapped[int]
+    ruling_seconds: Mapped[float]
 
 
 @dataclass(slots=True)
@@ -84,35 +132,46 @@ class Figures:
     amount_at_stake: Decimal = Decimal(0)
 
 
-OPEN_STATES = ("OPEN", "ANSWERED")
-
-
 def figures(session: Session, viewer: Viewer) -> list[Figures]:
-    """The figures of every regency, by code; cancelled trips do not count."""
+    """The figures of every regency, by code; zeros for one that shares nothing."""
     viewer.require(Role.OVERSEER)
     found = {
         row.code: Figures(row.code, row.name)
         for row in session.scalars(select(Regency).order_by(Regency.code))
     }
-    trips = select(SharedTrip.tenant, func.count()).where(SharedTrip.state != "CANCELLED")
-    for code, count in session.execute(trips.group_by(SharedTrip.tenant)):
-        found[code].trips = count
-    outcomes = select(SharedVerdict.tenant, SharedVerdict.outcome, func.count()).group_by(
-        SharedVerdict.tenant, SharedVerdict.outcome
+    month, finding = SharedMonth, SharedFinding
+    months = (
+        select(
+            month.tenant,
+            func.sum(month.trips),
+            func.sum(month.conforms),
+            func.sum(month.deviates),
+            func.sum(month.unverifiable),
+        )
+        .where(month.tenant.in_(found))
+        .group_by(month.tenant)
     )
-    for code, outcome, count in session.execute(outcomes):
-        found[code].verdicts[outcome] = count
-    is_open = SharedDeviation.state.in_(OPEN_STATES)
-    cases = select(
-        SharedDeviation.tenant,
-        func.count().filter(is_open),
-        func.count().filter(~is_open),
-        func.sum(SharedDeviation.amount).filter(is_open),
-    ).group_by(SharedDeviation.tenant)
-    for code, opened, settled, amount in session.execute(cases):
+    for code, trips, conforms, deviates, unverifiable in session.execute(months):
+        found[code].trips = trips
+        found[code].verdicts = {
+            "CONFORMS": conforms,
+            "DEVIATES": deviates,
+            "UNVERIFIABLE": unverifiable,
+        }
+    findings = (
+        select(
+            finding.tenant,
+            func.sum(finding.open),
+            func.sum(finding.upheld + finding.excused),
+            func.sum(finding.amount_at_stake),
+        )
+        .where(finding.tenant.in_(found))
+        .group_by(finding.tenant)
+    )
+    for code, opened, settled, amount in session.execute(findings):
         case = found[code]
         case.open_deviations, case.settled_deviations = opened, settled
-        case.amount_at_stake = amount or Decimal(0)
+        case.amount_at_stake = amount
     return list(found.values())
 
 
@@ -122,12 +181,13 @@ def page(
     *,
     tenant: str | None,
     states: Sequence[str] | None,
+    known: Sequence[str],
     after: tuple[datetime, UUID] | None,
     first: int,
 ) -> list[SharedDeviation]:
-    """Up to `first` + 1 shared cases of all regencies, newest first."""
+    """Up to `first` + 1 shared cases of all regencies, of the `known` kinds, newest first."""
     viewer.require(Role.OVERSEER)
-    query = select(SharedDeviation)
+    query = select(SharedDeviation).where(SharedDeviation.kind.in_(known))
     if tenant is not None:
         query = query.where(SharedDeviation.tenant == tenant)
     if states is not None:

@@ -51,11 +51,17 @@ PAIRING = f"""
     ... on TooManyDevices {{ limit }}
 """
 PAUSE = "... on Pause { id startedAt endsAt reason }"
+AGREEMENT = """
+    ... on SharingAgreement { id number validFrom validUntil level severity travellers
+      declaredBy withdrawnAt withdrawnBy withdrawalReason }
+"""
 STATELESS = {"inviteMember", "addOffice", "recordAttendance", "recordOutsideAssignment"}
 UNMET = {
     "recordTrack": {"NotAllowed"},
     "revokeDevice": {"NotAllowed", "InvalidInput", "WrongState"},
     "requestPosition": {"NotAllowed"},
+    "declareSharingAgreement": {"WrongState"},
+    "withdrawSharingAgreement": {"WrongState"},
 } | {name: {"WrongState"} for name in STATELESS}
 """The problems that a mutation cannot meet."""
 MUTATIONS = {
@@ -94,6 +100,8 @@ MUTATIONS = {
     "requestPosition": ({"deviceId": "UUID!"}, f"... on Device {{ {DEVICE} }}"),
     "pauseTracking": ({"tripId": "UUID!", "reason": "String!", "until": "DateTime"}, PAUSE),
     "resumeTracking": ({"tripId": "UUID!"}, PAUSE),
+    "declareSharingAgreement": ({"agreement": "SharingAgreementInput!"}, AGREEMENT),
+    "withdrawSharingAgreement": ({"reason": "String!"}, AGREEMENT),
 }
 
 
@@ -146,6 +154,7 @@ TABLES = {
     "pause": "t",
     "deviation_reply": "t",
     "deviation_ruling": "t",
+    "sharing_agreement": "t",
     "trip_progress": "t.trip_id, t.arrived, t.chain_head, t.last_fix_at",
 }
 """What only the API writes: the workers' verdicts come when they come."""

@@ -1,5 +1,7 @@
 """The sweep: what the queue lost is found in the databases, so that every trip is judged.
 
+It also tells each database to look at the clock: what is shared ends with its agreement.
+
 Run it with `python -m workers.sweep`; several at once do no harm.
 """
 
@@ -11,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from tenants import catalogue
+from tenants import agreements, catalogue
 from tenants.problems import Unavailable
 from workers.evaluate import due
 from workers.queue import look_at
@@ -53,6 +55,16 @@ class Sweep:
         return hints
 
 
+def share() -> None:
+    """Keep what every regency publishes to its agreement and the clock; suspended ones too."""
+    for tenant in catalogue.regencies():
+        try:
+            with tenant.session(readonly=False) as session:
+                agreements.refresh(session)
+        except (DBAPIError, Unavailable):
+            log.warning("%s: what it shares could not be brought up to date", tenant.slug)
+
+
 def main(every: float = 2) -> None:
     """Sweep every so many seconds, until the process is told to end."""
     logging.basicConfig(level=logging.INFO)
@@ -61,6 +73,7 @@ def main(every: float = 2) -> None:
     while not waiting.wait(every):
         try:
             sweep.pass_over()
+            share()
         except Exception:
             log.exception("this round failed, the next is tried all the same")
 

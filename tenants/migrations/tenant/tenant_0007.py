@@ -1,0 +1,441 @@
+"""What is shared is what an agreement (*perjanjian berbagi data*) lets out, by PostgreSQL's doing.
+
+The publication holds tables of its own, which the service can neither read nor write. Triggers and
+functions of the owner keep them at what the agreement in force lets out: no row of a table that
+holds a name, a NIP or a track is ever published, and what ends is deleted, so that the province's
+copy goes too. A regency that declared no agreement publishes nothing, one from before this
+migration included.
+"""
+
+from alembic import context, op
+
+revision = "tenant_0007"
+down_revision = "tenant_0004"
+
+LOCK = 0x62616769  # "bagi"
+
+# The newest that has begun decides alone: a narrower agreement that ends revives no wider one.
+AGREEMENT = """
+CREATE TABLE sharing_agreement (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number text NOT NULL CHECK (number <> ''),
+    valid_from date NOT NULL,
+    valid_until date,
+    zone text NOT NULL,
+    level text NOT NULL CHECK (level IN ('FIGURES', 'CASES')),
+    severity text CHECK (severity IN ('NOTE', 'LOW', 'MEDIUM', 'HIGH')),
+    travellers text CHECK (travellers IN ('PSEUDONYMOUS', 'NAMED')),
+    declared_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    declared_by text NOT NULL CHECK (declared_by <> ''),
+    declared_by_id uuid REFERENCES member,
+    withdrawn_at timestamptz,
+    withdrawn_by text,
+    withdrawn_by_id uuid REFERENCES member,
+    withdrawal_reason text CHECK (withdrawal_reason <> ''),
+    CONSTRAINT sharing_agreement_dates CHECK (valid_until >= valid_from),
+    CONSTRAINT sharing_agreement_terms CHECK (
+        (level = 'CASES') = (severity IS NOT NULL)
+        AND (level = 'CASES') = (travellers IS NOT NULL)
+    ),
+    CHECK ((withdrawn_at IS NULL) = (withdrawn_by IS NULL)),
+    CHECK ((withdrawn_at IS NULL) = (withdrawal_reason IS NULL))
+);
+CREATE VIEW sharing_agreement_in_force AS
+SELECT * FROM (
+    SELECT * FROM sharing_agreement
+    WHERE valid_from <= (clock_timestamp() AT TIME ZONE zone)::date
+    ORDER BY id DESC LIMIT 1
+) newest
+WHERE withdrawn_at IS NULL
+    AND coalesce(valid_until >= (clock_timestamp() AT TIME ZONE zone)::date, true);
+GRANT SELECT ON sharing_agreement, sharing_agreement_in_force TO {app};
+GRANT INSERT (
+    number, valid_from, valid_until, zone, level, severity, travellers, declared_by,
+    declared_by_id
+) ON sharing_agreement TO {app};
+GRANT UPDATE (withdrawn_by, withdrawn_by_id, withdrawal_reason) ON sharing_agreement TO {app};
+CREATE FUNCTION sign_agreement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.withdrawn_at IS NOT NULL THEN
+            RAISE EXCEPTION 'an agreement that was withdrawn stays so';
+        END IF;
+        NEW.withdrawn_at := clock_timestamp();
+    END IF;
+    IF current_user = '{app}' AND NOT EXISTS (
+        SELECT FROM member WHERE suspended_at IS NULL AND 'TENANT_ADMIN' = ANY(roles) AND id
+            = CASE TG_OP WHEN 'INSERT' THEN NEW.declared_by_id ELSE NEW.withdrawn_by_id END
+    ) THEN
+        RAISE EXCEPTION 'only an admin of the regency declares and withdraws'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER signed BEFORE INSERT OR UPDATE ON sharing_agreement
+    FOR EACH ROW EXECUTE FUNCTION sign_agreement();
+"""
+
+# A person is known across regencies by HMAC-SHA256 over the NIP, with the province's key.
+PERSON = """
+CREATE EXTENSION pgcrypto;
+CREATE TABLE person_key (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    key bytea NOT NULL CHECK (length(key) = 32)
+);
+CREATE FUNCTION person_of(nip text, key bytea) RETURNS text LANGUAGE sql IMMUTABLE AS
+    $$ SELECT encode(hmac(convert_to(nip, 'UTF8'), key, 'sha256'), 'hex') $$;
+"""
+
+SHARED = """
+CREATE TABLE shared_agreement (
+    tenant text PRIMARY KEY DEFAULT '{code}' CHECK (tenant = '{code}'),
+    number text NOT NULL,
+    valid_from date NOT NULL,
+    valid_until date,
+    level text NOT NULL,
+    severity text,
+    travellers text
+);
+CREATE TABLE shared_month (
+    tenant text DEFAULT '{code}' CHECK (tenant = '{code}'),
+    month date,
+    trips integer NOT NULL,
+    days integer NOT NULL,
+    observed_days integer NOT NULL,
+    unknown_days integer NOT NULL,
+    conforms integer NOT NULL,
+    deviates integer NOT NULL,
+    unverifiable integer NOT NULL,
+    PRIMARY KEY (tenant, month)
+);
+CREATE TABLE shared_finding (
+    tenant text DEFAULT '{code}' CHECK (tenant = '{code}'),
+    month date,
+    kind text,
+    severity text,
+    open integer NOT NULL,
+    upheld integer NOT NULL,
+    excused integer NOT NULL,
+    amount_at_stake numeric(16, 2) NOT NULL,
+    amount_upheld numeric(16, 2) NOT NULL,
+    replies integer NOT NULL,
+    reply_seconds double precision NOT NULL,
+    rulings integer NOT NULL,
+    ruling_seconds double precision NOT NULL,
+    PRIMARY KEY (tenant, month, kind, severity)
+);
+CREATE TABLE shared_trip (
+    id uuid REFERENCES trip ON DELETE CASCADE,
+    tenant text DEFAULT '{code}' CHECK (tenant = '{code}'),
+    state text NOT NULL,
+    starts_on date NOT NULL,
+    ends_on date NOT NULL,
+    ended_on date NOT NULL,
+    person text,
+    PRIMARY KEY (id, tenant)
+);
+CREATE TABLE shared_verdict (
+    id uuid REFERENCES verdict ON DELETE CASCADE,
+    tenant text DEFAULT '{code}' CHECK (tenant = '{code}'),
+    trip_id uuid NOT NULL,
+    outcome text NOT NULL,
+    final boolean NOT NULL,
+    coverage double precision NOT NULL,
+    evaluated_at timestamptz NOT NULL,
+    PRIMARY KEY (id, tenant)
+);
+CREATE INDEX shared_verdict_trip ON shared_verdict (trip_id);
+CREATE TABLE shared_deviation (
+    id uuid REFERENCES deviation ON DELETE CASCADE,
+    tenant text DEFAULT '{code}' CHECK (tenant = '{code}'),
+    trip_id uuid NOT NULL,
+    kind text NOT NULL,
+    severity text NOT NULL,
+    state text NOT NULL,
+    started_at timestamptz NOT NULL,
+    ended_at timestamptz NOT NULL,
+    region_code text,
+    planned_region_code text,
+    coverage double precision NOT NULL,
+    amount numeric(14, 2),
+    message_id text NOT NULL,
+    message_en text NOT NULL,
+    found_at timestamptz NOT NULL,
+    pseudonym text,
+    traveller_name text,
+    traveller_nip text,
+    PRIMARY KEY (id, tenant)
+);
+CREATE INDEX shared_deviation_trip ON shared_deviation (trip_id);
+"""
+
+# Each view gives what its table may hold now.
+SHARABLE = """
+CREATE FUNCTION month_of(day date) RETURNS date LANGUAGE sql IMMUTABLE AS
+    $$ SELECT day - extract(day FROM day)::integer + 1 $$;
+CREATE INDEX trip_month ON trip (month_of(starts_on));
+CREATE VIEW sharable_agreement AS
+SELECT '{code}' AS tenant, number, valid_from, valid_until, level, severity, travellers
+FROM sharing_agreement_in_force;
+CREATE VIEW sharable_trip AS
+SELECT trip.id, trip.tenant, trip.state, starts_on, ends_on, ended_on, person_of(nip, key) AS person
+FROM sharing_agreement_in_force agreement, trip JOIN member ON member.id = traveller_id
+LEFT JOIN person_key ON true
+WHERE agreement.level = 'CASES';
+CREATE VIEW sharable_verdict AS
+SELECT verdict.id, tenant, trip_id, outcome, final, coverage, evaluated_at
+FROM sharing_agreement_in_force agreement, verdict
+WHERE agreement.level = 'CASES' AND current;
+CREATE VIEW sharable_deviation AS
+SELECT deviation.id, deviation.tenant, trip_id, kind, deviation.severity, deviation.state,
+    deviation.started_at, ended_at, region_code, planned_region_code, coverage, amount,
+    message_id, message_en, found_at, person_of(nip, key) AS pseudonym,
+    CASE WHEN agreement.travellers = 'NAMED' THEN name END AS traveller_name,
+    CASE WHEN agreement.travellers = 'NAMED' THEN nip END AS traveller_nip
+FROM sharing_agreement_in_force agreement, deviation
+JOIN trip ON trip.id = trip_id JOIN member ON member.id = traveller_id
+LEFT JOIN person_key ON true
+WHERE agreement.level = 'CASES' AND deviation.state <> 'WITHDRAWN'
+    AND array_position(ARRAY['NOTE', 'LOW', 'MEDIUM', 'HIGH'], deviation.severity)
+        >= array_position(ARRAY['NOTE', 'LOW', 'MEDIUM', 'HIGH'], agreement.severity);
+CREATE VIEW sharable_month AS
+SELECT trip.tenant, month_of(starts_on) AS month,
+    count(*)::integer AS trips,
+    sum(ended_on - starts_on + 1)::integer AS days,
+    coalesce(sum(observed_days), 0)::integer AS observed_days,
+    coalesce(sum(unknown_days), 0)::integer AS unknown_days,
+    (count(*) FILTER (WHERE outcome = 'CONFORMS'))::integer AS conforms,
+    (count(*) FILTER (WHERE outcome = 'DEVIATES'))::integer AS deviates,
+    (count(*) FILTER (WHERE outcome = 'UNVERIFIABLE'))::integer AS unverifiable
+FROM sharing_agreement_in_force, trip LEFT JOIN verdict ON trip_id = trip.id AND current
+WHERE trip.state <> 'CANCELLED'
+GROUP BY 1, 2;
+CREATE VIEW sharable_finding AS
+SELECT deviation.tenant, month_of(starts_on) AS month, kind,
+    deviation.severity,
+    (count(*) FILTER (WHERE deviation.state IN ('OPEN', 'ANSWERED')))::integer AS open,
+    (count(*) FILTER (WHERE deviation.state = 'UPHELD'))::integer AS upheld,
+    (count(*) FILTER (WHERE deviation.state = 'EXCUSED'))::integer AS excused,
+    coalesce(sum(amount) FILTER (WHERE deviation.state IN ('OPEN', 'ANSWERED')), 0)
+        AS amount_at_stake,
+    coalesce(sum(amount) FILTER (WHERE deviation.state = 'UPHELD'), 0) AS amount_upheld,
+    count(replied_at)::integer AS replies,
+    coalesce(sum(extract(epoch FROM replied_at - found_at)), 0)::double precision
+        AS reply_seconds,
+    count(ruled_at)::integer AS rulings,
+    coalesce(sum(extract(epoch FROM ruled_at - found_at)), 0)::double precision
+        AS ruling_seconds
+FROM sharing_agreement_in_force, deviation JOIN trip ON trip.id = trip_id
+LEFT JOIN LATERAL (
+    SELECT min(replied_at) AS replied_at FROM deviation_reply WHERE deviation_id = deviation.id
+) reply ON true
+LEFT JOIN LATERAL (
+    SELECT min(ruled_at) AS ruled_at FROM deviation_ruling WHERE deviation_id = deviation.id
+) ruling ON true
+WHERE deviation.state <> 'WITHDRAWN'
+GROUP BY 1, 2, 3, 4;
+"""
+
+# Whoever writes what is shared takes the lock shared, whoever changes the agreement takes it
+# whole; each statement after it sees what was committed before, so no row slips out between.
+SHARING = """
+CREATE FUNCTION share_trips(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM shared_trip s WHERE id = ANY(ids)
+        AND NOT EXISTS (SELECT FROM sharable_trip v WHERE v.id = s.id);
+    INSERT INTO shared_trip AS s (id, tenant, state, starts_on, ends_on, ended_on, person)
+    SELECT id, tenant, state, starts_on, ends_on, ended_on, person
+    FROM sharable_trip WHERE id = ANY(ids)
+    ON CONFLICT (id, tenant) DO UPDATE SET (state, starts_on, ends_on, ended_on, person)
+        = (excluded.state, excluded.starts_on, excluded.ends_on, excluded.ended_on,
+            excluded.person)
+    WHERE s IS DISTINCT FROM excluded;
+END $$;
+CREATE FUNCTION share_verdicts(trips uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM shared_verdict s WHERE trip_id = ANY(trips)
+        AND NOT EXISTS (SELECT FROM sharable_verdict v WHERE v.id = s.id);
+    INSERT INTO shared_verdict AS s
+        (id, tenant, trip_id, outcome, final, coverage, evaluated_at)
+    SELECT id, tenant, trip_id, outcome, final, coverage, evaluated_at
+    FROM sharable_verdict WHERE trip_id = ANY(trips)
+    ON CONFLICT (id, tenant) DO UPDATE SET (outcome, final, coverage, evaluated_at)
+        = (excluded.outcome, excluded.final, excluded.coverage, excluded.evaluated_at)
+    WHERE s IS DISTINCT FROM excluded;
+END $$;
+CREATE FUNCTION share_deviations(trips uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM shared_deviation s WHERE trip_id = ANY(trips)
+        AND NOT EXISTS (SELECT FROM sharable_deviation v WHERE v.id = s.id);
+    INSERT INTO shared_deviation AS s (
+        id, tenant, trip_id, kind, severity, state, started_at, ended_at, region_code,
+        planned_region_code, coverage, amount, message_id, message_en, found_at, pseudonym,
+        traveller_name, traveller_nip
+    )
+    SELECT id, tenant, trip_id, kind, severity, state, started_at, ended_at, region_code,
+        planned_region_code, coverage, amount, message_id, message_en, found_at, pseudonym,
+        traveller_name, traveller_nip
+    FROM sharable_deviation WHERE trip_id = ANY(trips)
+    ON CONFLICT (id, tenant) DO UPDATE SET (
+        kind, severity, state, started_at, ended_at, region_code, planned_region_code, coverage,
+        amount, message_id, message_en, found_at, pseudonym, traveller_name, traveller_nip
+    ) = (
+        excluded.kind, excluded.severity, excluded.state, excluded.started_at,
+        excluded.ended_at, excluded.region_code, excluded.planned_region_code,
+        excluded.coverage, excluded.amount, excluded.message_id, excluded.message_en,
+        excluded.found_at, excluded.pseudonym, excluded.traveller_name, excluded.traveller_nip
+    )
+    WHERE s IS DISTINCT FROM excluded;
+END $$;
+CREATE FUNCTION share_figures(months date[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM shared_month s WHERE month = ANY(months) AND NOT EXISTS (
+        SELECT FROM sharable_month v WHERE v.month = ANY(months) AND v = s
+    );
+    INSERT INTO shared_month SELECT * FROM sharable_month WHERE month = ANY(months)
+    ON CONFLICT DO NOTHING;
+    DELETE FROM shared_finding s WHERE month = ANY(months) AND NOT EXISTS (
+        SELECT FROM sharable_finding v WHERE v.month = ANY(months) AND v = s
+    );
+    INSERT INTO shared_finding SELECT * FROM sharable_finding WHERE month = ANY(months)
+    ON CONFLICT DO NOTHING;
+END $$;
+CREATE FUNCTION share_everything() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    trips uuid[];
+BEGIN
+    PERFORM pg_advisory_xact_lock({lock});
+    trips := ARRAY(SELECT id FROM trip);
+    PERFORM share_trips(trips), share_verdicts(trips), share_deviations(trips);
+    PERFORM share_figures(ARRAY(
+        SELECT month_of(starts_on) FROM trip UNION SELECT month FROM shared_month
+        UNION SELECT month FROM shared_finding
+    ));
+    DELETE FROM shared_agreement s WHERE NOT EXISTS (SELECT FROM sharable_agreement v WHERE v = s);
+    INSERT INTO shared_agreement SELECT * FROM sharable_agreement ON CONFLICT DO NOTHING;
+END $$;
+"""
+
+# Figures are counted again by the sweep, so that no two verdicts wait for each other's month.
+CHANGES = """
+CREATE TABLE outdated_month (month date NOT NULL);
+CREATE FUNCTION agreement_changed() RETURNS trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM share_everything();
+    RETURN NULL;
+END $$;
+CREATE TRIGGER shared AFTER INSERT OR UPDATE OR DELETE ON sharing_agreement
+    FOR EACH STATEMENT EXECUTE FUNCTION agreement_changed();
+CREATE TRIGGER shared AFTER INSERT OR UPDATE OR DELETE ON person_key
+    FOR EACH STATEMENT EXECUTE FUNCTION agreement_changed();
+CREATE FUNCTION row_changed() RETURNS trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    trips uuid[];
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared({lock});
+    IF TG_TABLE_NAME = 'trip' THEN
+        trips := ARRAY[NEW.id];
+        PERFORM share_trips(trips);
+        IF TG_OP = 'UPDATE' THEN
+            INSERT INTO outdated_month VALUES (month_of(OLD.starts_on));
+        END IF;
+    ELSIF TG_TABLE_NAME = 'verdict' THEN
+        trips := ARRAY[NEW.trip_id];
+        PERFORM share_verdicts(trips);
+    ELSIF TG_TABLE_NAME = 'deviation' THEN
+        trips := ARRAY[NEW.trip_id];
+        PERFORM share_deviations(trips);
+    ELSIF TG_TABLE_NAME = 'member' THEN
+        trips := ARRAY(SELECT id FROM trip WHERE traveller_id = NEW.id);
+        PERFORM share_trips(trips), share_deviations(trips);
+        RETURN NULL;
+    ELSE
+        trips := ARRAY(SELECT trip_id FROM deviation WHERE id = NEW.deviation_id);
+    END IF;
+    INSERT INTO outdated_month SELECT month_of(starts_on) FROM trip WHERE id = ANY(trips);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER shared AFTER INSERT OR UPDATE ON trip
+    FOR EACH ROW EXECUTE FUNCTION row_changed();
+CREATE TRIGGER shared AFTER INSERT OR UPDATE ON verdict
+    FOR EACH ROW EXECUTE FUNCTION row_changed();
+CREATE TRIGGER shared AFTER INSERT OR UPDATE ON deviation
+    FOR EACH ROW EXECUTE FUNCTION row_changed();
+CREATE TRIGGER shared AFTER UPDATE OF name, nip ON member
+    FOR EACH ROW EXECUTE FUNCTION row_changed();
+CREATE TRIGGER shared AFTER INSERT ON deviation_reply
+    FOR EACH ROW EXECUTE FUNCTION row_changed();
+CREATE TRIGGER shared AFTER INSERT ON deviation_ruling
+    FOR EACH ROW EXECUTE FUNCTION row_changed();
+CREATE FUNCTION refresh_sharing() RETURNS void LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    months date[];
+BEGIN
+    IF NOT pg_try_advisory_xact_lock({lock} + 1) THEN
+        RETURN;
+    END IF;
+    IF (SELECT to_jsonb(s) FROM shared_agreement s)
+        IS DISTINCT FROM (SELECT to_jsonb(v) FROM sharable_agreement v) THEN
+        PERFORM share_everything();
+    END IF;
+    WITH counted AS (DELETE FROM outdated_month RETURNING month)
+    SELECT array_agg(DISTINCT month) INTO months FROM counted;
+    IF months IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock_shared({lock});
+        PERFORM share_figures(months);
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION sign_agreement(), share_trips(uuid[]), share_verdicts(uuid[]),
+    share_deviations(uuid[]), share_figures(date[]), share_everything(), agreement_changed(),
+    row_changed(), refresh_sharing() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION refresh_sharing() TO {app};
+"""
+
+# The tables of before leave the publication, and the role that replicates may read them no more.
+PUBLICATION = """
+ALTER PUBLICATION province SET (publish = 'insert, update, delete');
+ALTER PUBLICATION province SET TABLE
+    shared_agreement (tenant, number, valid_from, valid_until, level, severity, travellers)
+        WHERE (tenant = '{code}'),
+    shared_month (
+        tenant, month, trips, days, observed_days, unknown_days, conforms, deviates, unverifiable
+    ) WHERE (tenant = '{code}'),
+    shared_finding (
+        tenant, month, kind, severity, open, upheld, excused, amount_at_stake, amount_upheld,
+        replies, reply_seconds, rulings, ruling_seconds
+    ) WHERE (tenant = '{code}'),
+    shared_trip (id, tenant, state, starts_on, ends_on, ended_on, person)
+        WHERE (tenant = '{code}'),
+    shared_verdict (id, tenant, trip_id, outcome, final, coverage, evaluated_at)
+        WHERE (tenant = '{code}'),
+    shared_deviation (
+        id, tenant, trip_id, kind, severity, state, started_at, ended_at, region_code,
+        planned_region_code, coverage, amount, message_id, message_en, found_at, pseudonym,
+        traveller_name, traveller_nip
+    ) WHERE (tenant = '{code}');
+REVOKE ALL (id, tenant, state, starts_on, ends_on) ON trip FROM {share};
+REVOKE ALL (id, tenant, trip_id, current, outcome, final, coverage, evaluated_at)
+    ON verdict FROM {share};
+REVOKE ALL (
+    id, tenant, trip_id, kind, severity, state, started_at, ended_at, region_code,
+    planned_region_code, coverage, amount, message_id, message_en, found_at
+) ON deviation FROM {share};
+GRANT SELECT ON shared_agreement, shared_month, shared_finding, shared_trip, shared_verdict,
+    shared_deviation TO {share};
+ALTER TABLE verdict REPLICA IDENTITY DEFAULT;
+ALTER TABLE deviation REPLICA IDENTITY DEFAULT;
+DROP INDEX verdict_identity, deviation_identity;
+"""
+
+
+def upgrade() -> None:
+    names = context.config.attributes
+    parts = (AGREEMENT, PERSON, SHARED, SHARABLE, SHARING, CHANGES, PUBLICATION)
+    for part in parts:
+        sql = part.format(
+            app=names["app_role"], share=names["share_role"], code=names["code"], lock=LOCK
+        )
+        op.get_bind().exec_driver_sql(sql)
