@@ -75,10 +75,10 @@ def add_province(*, code: str, name: str, issuer: Issuer) -> None:
             PROVINCE_SLUG, "PROVINCE", code, name, None, dsns[names.app], dsns[names.owner], issuer
         )
         undo.pop_all()
-    _person_key()
+    person_key()
 
 
-def _person_key() -> bytes:
+def person_key() -> bytes:
     """The province's key for pseudonyms, 32 random bytes, made when it has none.
 
     Every regency's database holds a copy that only its owner can read. To rotate it, set
@@ -102,7 +102,7 @@ def _give_person_key(owner_dsn: str) -> None:
         connection.execute(
             "INSERT INTO person_key (key) VALUES (%s) ON CONFLICT (one)"
             " DO UPDATE SET key = excluded.key WHERE person_key.key <> excluded.key",
-            [_person_key()],
+            [person_key()],
         )
 
 

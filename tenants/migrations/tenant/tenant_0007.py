@@ -51,7 +51,7 @@ WHERE withdrawn_at IS NULL
 GRANT SELECT ON sharing_agreement, sharing_agreement_in_force TO {app};
 GRANT INSERT (
     number, valid_from, valid_until, zone, level, severity, travellers, declared_by,
-    declared_by_id
+    declared_by_id, withdrawn_at, withdrawn_by, withdrawn_by_id, withdrawal_reason
 ) ON sharing_agreement TO {app};
 GRANT UPDATE (withdrawn_by, withdrawn_by_id, withdrawal_reason) ON sharing_agreement TO {app};
 CREATE FUNCTION sign_agreement() RETURNS trigger LANGUAGE plpgsql AS $$
