@@ -33,6 +33,9 @@ def trips(world: World) -> list[tuple]:
         return province.execute("SELECT * FROM shared_trip ORDER BY id, tenant").fetchall()
 
 
+COPYING = "SELECT 1 FROM pg_subscription_rel WHERE srsubstate <> 'r'"
+
+
 @pytest.fixture
 def bontang(world: World) -> Iterator[str]:
     """The code of a regency that hosts its own database, and may have turned it against all."""
@@ -41,6 +44,8 @@ def bontang(world: World) -> Iterator[str]:
     birth.add_tenant(**born, issuer=issuer)
     try:
         assert happens(lambda: received(world, "64.74") == {"shared_agreement"}, seconds=SECONDS)
+        with psycopg.connect(world.cluster.dsn("jejak_province"), autocommit=True) as province:
+            assert happens(lambda: province.execute(COPYING).fetchone() is None, seconds=SECONDS)
         yield "64.74"
     finally:
         birth.drop_tenant("bontang")

@@ -86,90 +86,7 @@ CREATE FUNCTION person_of(nip text, key bytea) RETURNS text LANGUAGE sql IMMUTAB
     $$ SELECT encode(hmac(convert_to(nip, 'UTF8'), key, 'sha256'), 'hex') $$;
 """
 
-SHARED = """
-CREATE TABLE shared_agreement (
-    tenant text PRIMARY KEY DEFAULT '{code}' CHECK (tenant = '{code}'),
-    number text NOT NULL,
-    valid_from date NOT NULL,
-    valid_until date,
-    level text NOT NULL,
-    severity text,
-    travellers text
-);
-CREATE TABLE shared_month (
-    tenant text DEFAULT '{code}' CHECK (tenant = '{code}'),
-    month date,
-    trips integer NOT NULL,
-    days integer NOT NULL,
-    observed_days integer NOT NULL,
-    unknown_days integer NOT NULL,
-    conforms integer NOT NULL,
-    deviates integer NOT NULL,
-    unverifiable integer NOT NULL,
-    PRIMARY KEY (tenant, month)
-);
-CREATE TABLE shared_finding (
-    tenant text DEFAULT '{code}' CHECK (tenant = '{code}'),
-    month date,
-    kind text,
-    severity text,
-    open integer NOT NULL,
-    upheld integer NOT NULL,
-    excused integer NOT NULL,
-    amount_at_stake numeric(16, 2) NOT NULL,
-    amount_upheld numeric(16, 2) NOT NULL,
-    replies integer NOT NULL,
-    reply_seconds double precision NOT NULL,
-    rulings integer NOT NULL,
-    ruling_seconds double precision NOT NULL,
-    PRIMARY KEY (tenant, month, kind, severity)
-);
-CREATE TABLE shared_trip (
-    id uuid REFERENCES trip ON DELETE CASCADE,
-    tenant text DEFAULT '{code}' CHECK (tenant = '{code}'),
-    state text NOT NULL,
-    starts_on date NOT NULL,
-    ends_on date NOT NULL,
-    ended_on date NOT NULL,
-    person text,
-    PRIMARY KEY (id, tenant)
-);
-CREATE TABLE shared_verdict (
-    id uuid REFERENCES verdict ON DELETE CASCADE,
-    tenant text DEFAULT '{code}' CHECK (tenant = '{code}'),
-    trip_id uuid NOT NULL,
-    outcome text NOT NULL,
-    final boolean NOT NULL,
-    coverage double precision NOT NULL,
-    evaluated_at timestamptz NOT NULL,
-    PRIMARY KEY (id, tenant)
-);
-CREATE INDEX shared_verdict_trip ON shared_verdict (trip_id);
-CREATE TABLE shared_deviation (
-    id uuid REFERENCES deviation ON DELETE CASCADE,
-    tenant text DEFAULT '{code}' CHECK (tenant = '{code}'),
-    trip_id uuid NOT NULL,
-    kind text NOT NULL,
-    severity text NOT NULL,
-    state text NOT NULL,
-    started_at timestamptz NOT NULL,
-    ended_at timestamptz NOT NULL,
-    region_code text,
-    planned_region_code text,
-    coverage double precision NOT NULL,
-    amount numeric(14, 2),
-    message_id text NOT NULL,
-    message_en text NOT NULL,
-    found_at timestamptz NOT NULL,
-    pseudonym text,
-    traveller_name text,
-    traveller_nip text,
-    PRIMARY KEY (id, tenant)
-);
-CREATE INDEX shared_deviation_trip ON shared_deviation (trip_id);
-"""
-
-# Each view gives what its table may hold now.
+# Each view gives what its table, below, may hold now.
 SHARABLE = """
 CREATE FUNCTION month_of(day date) RETURNS date LANGUAGE sql IMMUTABLE AS
     $$ SELECT day - extract(day FROM day)::integer + 1 $$;
@@ -236,56 +153,53 @@ WHERE deviation.state <> 'WITHDRAWN'
 GROUP BY 1, 2, 3, 4;
 """
 
+SHARED = """
+CREATE TABLE shared_agreement AS TABLE sharable_agreement WITH NO DATA;
+CREATE TABLE shared_month AS TABLE sharable_month WITH NO DATA;
+CREATE TABLE shared_finding AS TABLE sharable_finding WITH NO DATA;
+CREATE TABLE shared_trip AS TABLE sharable_trip WITH NO DATA;
+CREATE TABLE shared_verdict AS TABLE sharable_verdict WITH NO DATA;
+CREATE TABLE shared_deviation AS TABLE sharable_deviation WITH NO DATA;
+ALTER TABLE shared_agreement ADD PRIMARY KEY (tenant), ADD CHECK (tenant = '{code}');
+ALTER TABLE shared_month ADD PRIMARY KEY (tenant, month), ADD CHECK (tenant = '{code}');
+ALTER TABLE shared_finding
+    ADD PRIMARY KEY (tenant, month, kind, severity), ADD CHECK (tenant = '{code}');
+ALTER TABLE shared_trip
+    ADD PRIMARY KEY (id, tenant), ADD CHECK (tenant = '{code}'),
+    ADD FOREIGN KEY (id) REFERENCES trip ON DELETE CASCADE;
+ALTER TABLE shared_verdict
+    ADD PRIMARY KEY (id, tenant), ADD CHECK (tenant = '{code}'),
+    ADD FOREIGN KEY (id) REFERENCES verdict ON DELETE CASCADE;
+ALTER TABLE shared_deviation
+    ADD PRIMARY KEY (id, tenant), ADD CHECK (tenant = '{code}'),
+    ADD FOREIGN KEY (id) REFERENCES deviation ON DELETE CASCADE;
+CREATE INDEX shared_verdict_trip ON shared_verdict (trip_id);
+CREATE INDEX shared_deviation_trip ON shared_deviation (trip_id);
+"""
+
 # Whoever writes what is shared takes the lock shared, whoever changes the agreement takes it
 # whole; each statement after it sees what was committed before, so no row slips out between.
 SHARING = """
-CREATE FUNCTION share_trips(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION share_trips(trips uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM shared_trip s WHERE id = ANY(ids)
-        AND NOT EXISTS (SELECT FROM sharable_trip v WHERE v.id = s.id);
-    INSERT INTO shared_trip AS s (id, tenant, state, starts_on, ends_on, ended_on, person)
-    SELECT id, tenant, state, starts_on, ends_on, ended_on, person
-    FROM sharable_trip WHERE id = ANY(ids)
-    ON CONFLICT (id, tenant) DO UPDATE SET (state, starts_on, ends_on, ended_on, person)
-        = (excluded.state, excluded.starts_on, excluded.ends_on, excluded.ended_on,
-            excluded.person)
-    WHERE s IS DISTINCT FROM excluded;
+    DELETE FROM shared_trip s WHERE id = ANY(trips)
+        AND NOT EXISTS (SELECT FROM sharable_trip v WHERE v.id = s.id AND v = s);
+    INSERT INTO shared_trip SELECT * FROM sharable_trip WHERE id = ANY(trips)
+    ON CONFLICT DO NOTHING;
 END $$;
 CREATE FUNCTION share_verdicts(trips uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM shared_verdict s WHERE trip_id = ANY(trips)
-        AND NOT EXISTS (SELECT FROM sharable_verdict v WHERE v.id = s.id);
-    INSERT INTO shared_verdict AS s
-        (id, tenant, trip_id, outcome, final, coverage, evaluated_at)
-    SELECT id, tenant, trip_id, outcome, final, coverage, evaluated_at
-    FROM sharable_verdict WHERE trip_id = ANY(trips)
-    ON CONFLICT (id, tenant) DO UPDATE SET (outcome, final, coverage, evaluated_at)
-        = (excluded.outcome, excluded.final, excluded.coverage, excluded.evaluated_at)
-    WHERE s IS DISTINCT FROM excluded;
+        AND NOT EXISTS (SELECT FROM sharable_verdict v WHERE v.id = s.id AND v = s);
+    INSERT INTO shared_verdict SELECT * FROM sharable_verdict WHERE trip_id = ANY(trips)
+    ON CONFLICT DO NOTHING;
 END $$;
 CREATE FUNCTION share_deviations(trips uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM shared_deviation s WHERE trip_id = ANY(trips)
-        AND NOT EXISTS (SELECT FROM sharable_deviation v WHERE v.id = s.id);
-    INSERT INTO shared_deviation AS s (
-        id, tenant, trip_id, kind, severity, state, started_at, ended_at, region_code,
-        planned_region_code, coverage, amount, message_id, message_en, found_at, pseudonym,
-        traveller_name, traveller_nip
-    )
-    SELECT id, tenant, trip_id, kind, severity, state, started_at, ended_at, region_code,
-        planned_region_code, coverage, amount, message_id, message_en, found_at, pseudonym,
-        traveller_name, traveller_nip
-    FROM sharable_deviation WHERE trip_id = ANY(trips)
-    ON CONFLICT (id, tenant) DO UPDATE SET (
-        kind, severity, state, started_at, ended_at, region_code, planned_region_code, coverage,
-        amount, message_id, message_en, found_at, pseudonym, traveller_name, traveller_nip
-    ) = (
-        excluded.kind, excluded.severity, excluded.state, excluded.started_at,
-        excluded.ended_at, excluded.region_code, excluded.planned_region_code,
-        excluded.coverage, excluded.amount, excluded.message_id, excluded.message_en,
-        excluded.found_at, excluded.pseudonym, excluded.traveller_name, excluded.traveller_nip
-    )
-    WHERE s IS DISTINCT FROM excluded;
+        AND NOT EXISTS (SELECT FROM sharable_deviation v WHERE v.id = s.id AND v = s);
+    INSERT INTO shared_deviation SELECT * FROM sharable_deviation WHERE trip_id = ANY(trips)
+    ON CONFLICT DO NOTHING;
 END $$;
 CREATE FUNCTION share_figures(months date[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -398,24 +312,12 @@ GRANT EXECUTE ON FUNCTION refresh_sharing() TO {app};
 PUBLICATION = """
 ALTER PUBLICATION province SET (publish = 'insert, update, delete');
 ALTER PUBLICATION province SET TABLE
-    shared_agreement (tenant, number, valid_from, valid_until, level, severity, travellers)
-        WHERE (tenant = '{code}'),
-    shared_month (
-        tenant, month, trips, days, observed_days, unknown_days, conforms, deviates, unverifiable
-    ) WHERE (tenant = '{code}'),
-    shared_finding (
-        tenant, month, kind, severity, open, upheld, excused, amount_at_stake, amount_upheld,
-        replies, reply_seconds, rulings, ruling_seconds
-    ) WHERE (tenant = '{code}'),
-    shared_trip (id, tenant, state, starts_on, ends_on, ended_on, person)
-        WHERE (tenant = '{code}'),
-    shared_verdict (id, tenant, trip_id, outcome, final, coverage, evaluated_at)
-        WHERE (tenant = '{code}'),
-    shared_deviation (
-        id, tenant, trip_id, kind, severity, state, started_at, ended_at, region_code,
-        planned_region_code, coverage, amount, message_id, message_en, found_at, pseudonym,
-        traveller_name, traveller_nip
-    ) WHERE (tenant = '{code}');
+    shared_agreement WHERE (tenant = '{code}'),
+    shared_month WHERE (tenant = '{code}'),
+    shared_finding WHERE (tenant = '{code}'),
+    shared_trip WHERE (tenant = '{code}'),
+    shared_verdict WHERE (tenant = '{code}'),
+    shared_deviation WHERE (tenant = '{code}');
 REVOKE ALL (id, tenant, state, starts_on, ends_on) ON trip FROM {share};
 REVOKE ALL (id, tenant, trip_id, current, outcome, final, coverage, evaluated_at)
     ON verdict FROM {share};
@@ -433,7 +335,7 @@ DROP INDEX verdict_identity, deviation_identity;
 
 def upgrade() -> None:
     names = context.config.attributes
-    parts = (AGREEMENT, PERSON, SHARED, SHARABLE, SHARING, CHANGES, PUBLICATION)
+    parts = (AGREEMENT, PERSON, SHARABLE, SHARED, SHARING, CHANGES, PUBLICATION)
     for part in parts:
         sql = part.format(
             app=names["app_role"], share=names["share_role"], code=names["code"], lock=LOCK
