@@ -278,7 +278,7 @@ def test_an_agreement_ends_and_begins_with_its_days(admin, overseer, known, worl
     newest_is(world, valid_from=yesterday, valid_until=yesterday)
     assert happens(lambda: received(world) == set(), seconds=SECONDS)
     # Whatever happens in between, what ended shares nothing.
-    enter("UPDATE trip SET transit = transit WHERE id = CAST(:id AS uuid)", id=known["trip"])
+    enter("UPDATE trip SET state = state WHERE id = CAST(:id AS uuid)", id=known["trip"])
     later = declare(admin, validFrom=tomorrow, **CASES_FROM_NOTE)
     assert admin.ask(IN_FORCE)["sharingAgreement"] is None
     assert received(world) == set()
@@ -288,7 +288,7 @@ def test_an_agreement_ends_and_begins_with_its_days(admin, overseer, known, worl
 
 
 def test_nothing_written_meanwhile_slips_out(admin, known, world):
-    touch = "UPDATE trip SET transit = transit WHERE id = CAST(:id AS uuid)"
+    touch = "UPDATE trip SET state = state WHERE id = CAST(:id AS uuid)"
     with threads(1) as submit:
         with held(touch, id=known["trip"]) as waiting:
             withdrawing = submit(ask, admin, "withdrawSharingAgreement", reason="Dicabut.")

@@ -271,7 +271,7 @@ BEGIN
     INSERT INTO outdated_month SELECT month_of(starts_on) FROM trip WHERE id = ANY(trips);
     RETURN NULL;
 END $$;
-CREATE TRIGGER shared AFTER INSERT OR UPDATE ON trip
+CREATE TRIGGER shared AFTER INSERT OR UPDATE OF state, starts_on, ends_on, ended_on ON trip
     FOR EACH ROW EXECUTE FUNCTION row_changed();
 CREATE TRIGGER shared AFTER INSERT OR UPDATE ON verdict
     FOR EACH ROW EXECUTE FUNCTION row_changed();
