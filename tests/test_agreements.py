@@ -200,6 +200,9 @@ def test_the_stream_tells_what_is_agreed_and_no_track(people, issue, admin, worl
         someone, trip = travel(people, issue, where=SANGATTA)
         enter("UPDATE member SET nip = :nip WHERE name = :name", nip=nip, name=someone.name)
         assert verdict(people.as_("inspektur"), trip)["deviations"]
+        told_again = "SELECT 1 FROM outdated_member"
+        with psycopg.connect(world.cluster.dsn("jejak_samarinda"), autocommit=True) as owner:
+            assert happens(lambda: not owner.execute(told_again).fetchone(), seconds=SECONDS)
         # What is written last is sent last.
         last = declare(admin, **terms)["number"].encode()
         assert happens(lambda: last in read(), seconds=SECONDS)
@@ -298,6 +301,28 @@ def test_nothing_written_meanwhile_slips_out(admin, known, world):
         for table in SHARED:
             assert not owner.execute(SOME.format(Identifier(table)), ["64.72"]).fetchone(), table
     assert happens(lambda: received(world) == set(), seconds=SECONDS)
+
+
+def test_cases_of_one_trip_and_its_traveller_change_at_once(people, issue):
+    """Sharing makes nobody wait for another: only who changes the same row does."""
+    other = (
+        "INSERT INTO deviation (id, trip_id, verdict_id, kind, severity, state, started_at,"
+        " ended_at, coverage, evidence, message_id, message_en) SELECT gen_random_uuid(), trip_id,"
+        " verdict_id, 'LATE_START', severity, 'OPEN', started_at, ended_at, coverage, evidence,"
+        " 'Terlambat.', 'Late.' FROM deviation WHERE id = CAST(:id AS uuid)"
+    )
+    someone, trip = travel(people, issue, where=SANGATTA, days=2)
+    (found,) = verdict(people.as_("inspektur"), trip)["deviations"]
+    enter(other, id=found["id"])
+    first = "UPDATE deviation SET region_code = '64.03' WHERE id = CAST(:id AS uuid)"
+    second = "UPDATE deviation SET state = 'ANSWERED' WHERE kind = 'LATE_START' AND trip_id ="
+    with held(first, id=found["id"]):
+        enter(f"{second} CAST(:id AS uuid)", id=trip)
+        enter(
+            "UPDATE member SET nip = :nip WHERE name = :name",
+            nip=nip_of_nobody(),
+            name=someone.name,
+        )
 
 
 @pytest.mark.parametrize(

@@ -173,32 +173,30 @@ ALTER TABLE shared_verdict
 ALTER TABLE shared_deviation
     ADD PRIMARY KEY (id, tenant), ADD CHECK (tenant = '{code}'),
     ADD FOREIGN KEY (id) REFERENCES deviation ON DELETE CASCADE;
-CREATE INDEX shared_verdict_trip ON shared_verdict (trip_id);
-CREATE INDEX shared_deviation_trip ON shared_deviation (trip_id);
 """
 
 # Whoever writes what is shared takes the lock shared, whoever changes the agreement takes it
 # whole; each statement after it sees what was committed before, so no row slips out between.
 SHARING = """
-CREATE FUNCTION share_trips(trips uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION share_trips(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM shared_trip s WHERE id = ANY(trips)
+    DELETE FROM shared_trip s WHERE id = ANY(ids)
         AND NOT EXISTS (SELECT FROM sharable_trip v WHERE v.id = s.id AND v = s);
-    INSERT INTO shared_trip SELECT * FROM sharable_trip WHERE id = ANY(trips)
+    INSERT INTO shared_trip SELECT * FROM sharable_trip WHERE id = ANY(ids)
     ON CONFLICT DO NOTHING;
 END $$;
-CREATE FUNCTION share_verdicts(trips uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION share_verdicts(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM shared_verdict s WHERE trip_id = ANY(trips)
+    DELETE FROM shared_verdict s WHERE id = ANY(ids)
         AND NOT EXISTS (SELECT FROM sharable_verdict v WHERE v.id = s.id AND v = s);
-    INSERT INTO shared_verdict SELECT * FROM sharable_verdict WHERE trip_id = ANY(trips)
+    INSERT INTO shared_verdict SELECT * FROM sharable_verdict WHERE id = ANY(ids)
     ON CONFLICT DO NOTHING;
 END $$;
-CREATE FUNCTION share_deviations(trips uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION share_deviations(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM shared_deviation s WHERE trip_id = ANY(trips)
+    DELETE FROM shared_deviation s WHERE id = ANY(ids)
         AND NOT EXISTS (SELECT FROM sharable_deviation v WHERE v.id = s.id AND v = s);
-    INSERT INTO shared_deviation SELECT * FROM sharable_deviation WHERE trip_id = ANY(trips)
+    INSERT INTO shared_deviation SELECT * FROM sharable_deviation WHERE id = ANY(ids)
     ON CONFLICT DO NOTHING;
 END $$;
 CREATE FUNCTION share_figures(months date[]) RETURNS void LANGUAGE plpgsql AS $$
@@ -215,12 +213,13 @@ BEGIN
     ON CONFLICT DO NOTHING;
 END $$;
 CREATE FUNCTION share_everything() RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    trips uuid[];
 BEGIN
     PERFORM pg_advisory_xact_lock({lock});
-    trips := ARRAY(SELECT id FROM trip);
-    PERFORM share_trips(trips), share_verdicts(trips), share_deviations(trips);
+    PERFORM share_trips(ARRAY(SELECT id FROM trip)),
+        share_verdicts(ARRAY(
+            SELECT id FROM verdict WHERE current UNION SELECT id FROM shared_verdict
+        )),
+        share_deviations(ARRAY(SELECT id FROM deviation));
     PERFORM share_figures(ARRAY(
         SELECT month_of(starts_on) FROM trip UNION SELECT month FROM shared_month
         UNION SELECT month FROM shared_finding
@@ -230,9 +229,12 @@ BEGIN
 END $$;
 """
 
-# Figures are counted again by the sweep, so that no two verdicts wait for each other's month.
+# A row is shared by whoever changed it, and holds its lock already. What concerns more than that
+# row is left to the sweep, so that nobody waits for another's: months are counted again, and
+# members' names and NIPs told again.
 CHANGES = """
 CREATE TABLE outdated_month (month date NOT NULL);
+CREATE TABLE outdated_member (member_id uuid NOT NULL);
 CREATE FUNCTION agreement_changed() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -246,29 +248,28 @@ CREATE TRIGGER shared AFTER INSERT OR UPDATE OR DELETE ON person_key
 CREATE FUNCTION row_changed() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    trips uuid[];
+    of_trip uuid;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared({lock});
     IF TG_TABLE_NAME = 'trip' THEN
-        trips := ARRAY[NEW.id];
-        PERFORM share_trips(trips);
+        of_trip := NEW.id;
+        PERFORM share_trips(ARRAY[NEW.id]);
         IF TG_OP = 'UPDATE' THEN
             INSERT INTO outdated_month VALUES (month_of(OLD.starts_on));
         END IF;
     ELSIF TG_TABLE_NAME = 'verdict' THEN
-        trips := ARRAY[NEW.trip_id];
-        PERFORM share_verdicts(trips);
+        of_trip := NEW.trip_id;
+        PERFORM share_verdicts(ARRAY[NEW.id]);
     ELSIF TG_TABLE_NAME = 'deviation' THEN
-        trips := ARRAY[NEW.trip_id];
-        PERFORM share_deviations(trips);
+        of_trip := NEW.trip_id;
+        PERFORM share_deviations(ARRAY[NEW.id]);
     ELSIF TG_TABLE_NAME = 'member' THEN
-        trips := ARRAY(SELECT id FROM trip WHERE traveller_id = NEW.id);
-        PERFORM share_trips(trips), share_deviations(trips);
+        INSERT INTO outdated_member VALUES (NEW.id);
         RETURN NULL;
     ELSE
-        trips := ARRAY(SELECT trip_id FROM deviation WHERE id = NEW.deviation_id);
+        of_trip := (SELECT trip_id FROM deviation WHERE id = NEW.deviation_id);
     END IF;
-    INSERT INTO outdated_month SELECT month_of(starts_on) FROM trip WHERE id = ANY(trips);
+    INSERT INTO outdated_month SELECT month_of(starts_on) FROM trip WHERE id = of_trip;
     RETURN NULL;
 END $$;
 CREATE TRIGGER shared AFTER INSERT OR UPDATE OF state, starts_on, ends_on, ended_on ON trip
@@ -287,6 +288,7 @@ CREATE FUNCTION refresh_sharing() RETURNS void LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     months date[];
+    members uuid[];
 BEGIN
     IF NOT pg_try_advisory_xact_lock({lock} + 1) THEN
         RETURN;
@@ -294,6 +296,16 @@ BEGIN
     IF (SELECT to_jsonb(s) FROM shared_agreement s)
         IS DISTINCT FROM (SELECT to_jsonb(v) FROM sharable_agreement v) THEN
         PERFORM share_everything();
+    END IF;
+    IF EXISTS (SELECT FROM outdated_member) THEN
+        PERFORM pg_advisory_xact_lock({lock});
+        WITH told AS (DELETE FROM outdated_member RETURNING member_id)
+        SELECT array_agg(member_id) INTO members FROM told;
+        PERFORM share_trips(ARRAY(SELECT id FROM trip WHERE traveller_id = ANY(members))),
+            share_deviations(ARRAY(
+                SELECT deviation.id FROM deviation JOIN trip ON trip.id = trip_id
+                WHERE traveller_id = ANY(members)
+            ));
     END IF;
     WITH counted AS (DELETE FROM outdated_month RETURNING month)
     SELECT array_agg(DISTINCT month) INTO months FROM counted;
