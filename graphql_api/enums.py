@@ -2,6 +2,7 @@
 
 import strawberry
 
+from tenants.agreements import SharingLevel, TravellerIdentity
 from tenants.escalations import EscalationState
 from tenants.evidence import DeviationState, VisumEvent, VisumMethod
 from tenants.models import (
@@ -28,8 +29,10 @@ __all__ = [
     "PhoneClient",
     "Role",
     "Severity",
+    "SharingLevel",
     "SilenceReason",
     "TransportMode",
+    "TravellerIdentity",
     "TripState",
     "VisumEvent",
     "VisumMethod",
@@ -46,6 +49,11 @@ for enum, description in (
     (DeviationState, "From finding to decision."),
     (EscalationState, "From the province's question to its word that it is enough."),
     (Severity, "How much of the trip a deviation touches; a NOTE leaves the outcome alone."),
+    (
+        SharingLevel,
+        "FIGURES: counts, sums and response times by month; CASES: trips and deviations too.",
+    ),
+    (TravellerIdentity, "Whose a shared case is: a pseudonym alone, or name and NIP as well."),
     (SilenceReason, "Why a phone was silent, where it says so; PAUSED (*jeda*) no phone may say."),
     (PhoneClient, "The application that sends a phone's fixes; BROWSER is a page."),
     (VisumEvent, "*Tiba di* or *berangkat dari*, as the back of the SPD has it."),

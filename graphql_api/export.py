@@ -154,9 +154,9 @@ def _figures(figures: Figures) -> Iterator[Cell]:
 
 async def _cases(context: ProvinceContext, given: Parameters) -> Batches:
     wanted = CaseFilter(
+        given.some("kinds", DeviationKind) or KINDS,
         given.one("regencyCode", _code),
         given.some("states", DeviationState),
-        given.some("kinds", DeviationKind),
         given.one("foundFrom", _time),
         given.one("foundBefore", _time),
     )

@@ -73,6 +73,11 @@ def decode_keys(cursor: str | None, *keys: Callable[[str], Any]) -> list[Any] | 
 day_key = date.fromisoformat
 
 
+def pair_key(text: str) -> tuple[date, UUID]:
+    day, one = text.split(" ")
+    return date.fromisoformat(day), UUID(one)
+
+
 def name_key(text: str) -> str:
     if "\x00" in text:
         raise ValueError

@@ -1,12 +1,13 @@
 """The province's schema: /province/graphql. It has no track to ask for."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
 import strawberry
+from strawberry.tools import merge_types
 
 from graphql_api import pages, problems
 from graphql_api.context import ProvinceInfo
@@ -24,6 +25,7 @@ from graphql_api.province_types import (
     regency_of,
 )
 from graphql_api.scalars import config
+from graphql_api.sharing import SharingQuery
 from tenants import escalations, indicators, province
 from tenants.escalations import Asked
 from tenants.indicators import Months
@@ -109,7 +111,7 @@ class Query:
         rows = await info.context.read(
             province.page,
             info.context.signed_in,
-            wanted=CaseFilter(regency_code, states, kinds, found_from, found_before),
+            wanted=CaseFilter(_known(kinds), regency_code, states, found_from, found_before),
             after=pages.decode_cursor(after, pages.time_key),
             first=pages.first_of(first),
         )
@@ -120,7 +122,9 @@ class Query:
         description="A shared case with its history; null when it is not, or no longer, shared.",
     )
     async def deviation(self, info: ProvinceInfo, key: Id) -> province.SharedDeviation | None:
-        return await info.context.read(province.find, info.context.signed_in, key, CaseFilter())
+        return await info.context.read(
+            province.find, info.context.signed_in, key, CaseFilter(_known(None))
+        )
 
     @strawberry.field(
         graphql_type=Connection[Escalation],
@@ -176,7 +180,7 @@ class Subscription:
         kinds: list[DeviationKind] | None = None,
     ) -> AsyncGenerator[province.SharedDeviation, None]:
         context = info.context
-        wanted = CaseFilter(regency_code, kinds=kinds)
+        wanted = CaseFilter(_known(kinds), regency_code)
         context.signed_in.require(Role.OVERSEER)
         async with context.news.cases.listening(context.realm) as inbox:
             while True:
@@ -193,8 +197,13 @@ class Subscription:
                     yield found
 
 
+def _known(kinds: Sequence[DeviationKind] | None) -> Sequence[DeviationKind]:
+    """The kinds asked for; by default all that can be shown."""
+    return list(DeviationKind) if kinds is None else kinds
+
+
 schema = Schema(
-    Query,
+    merge_types("Query", (Query, SharingQuery)),
     Mutation,
     Subscription,
     config=config(),

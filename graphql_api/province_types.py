@@ -271,7 +271,7 @@ class StateChange:
     at: datetime
 
 
-@strawberry.type(description="A case (*temuan*) as a regency shares it: no name, no position.")
+@strawberry.type(description="A case (*temuan*) as a regency shares it: no position.")
 class SharedDeviation:
     id: UUID
     tenant: str = strawberry.field(name="regencyCode", description="Kemendagri code.")
@@ -294,6 +294,13 @@ class SharedDeviation:
     ruled_at: datetime | None = strawberry.field(
         description="When an inspector first ruled on it; the reasons stay in the regency."
     )
+    pseudonym: str | None = strawberry.field(
+        description="The same for one person in all regencies; null for who has no NIP."
+    )
+    traveller_name: str | None = strawberry.field(
+        description="Only where the regency agreed to share names."
+    )
+    traveller_nip: str | None = strawberry.field(description="The same.")
 
     @strawberry.field(description="Each state it came to be in, in order.")
     def history(row: strawberry.Parent[province.SharedDeviation]) -> list[StateChange]:

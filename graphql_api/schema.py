@@ -8,6 +8,7 @@ import strawberry
 from strawberry.tools import merge_types
 
 from graphql_api import problems
+from graphql_api.agreements import AgreementMutation, AgreementQuery
 from graphql_api.context import Info
 from graphql_api.devices import DeviceMutation, DeviceQuery
 from graphql_api.errors import Schema
@@ -53,8 +54,13 @@ class Subscription:
 
 
 schema = Schema(
-    merge_types("Query", (Query, DeviceQuery, PositionQuery, VisumQuery, EscalationQuery)),
-    merge_types("Mutation", (Mutation, DeviceMutation, VisumMutation, EscalationMutation)),
+    merge_types(
+        "Query", (Query, DeviceQuery, PositionQuery, VisumQuery, EscalationQuery, AgreementQuery)
+    ),
+    merge_types(
+        "Mutation",
+        (Mutation, DeviceMutation, VisumMutation, EscalationMutation, AgreementMutation),
+    ),
     merge_types("Subscription", (Subscription, PositionSubscription)),
     config=config(),
     extensions=guards(),

@@ -14,12 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from infra.agreements import LeastSeverity, Level, Travellers, agreement_commands, terms
 from infra.chain import chain_commands
 from infra.evaluate import evaluate
 from infra.processes import ENVIRONMENT, state_folder
 from infra.resync import resync
 from infra.rules import rules_commands
 from tenants import birth, catalogue, rates
+from tenants.agreements import SharingLevel, TravellerIdentity
 from tenants.boundaries import add_boundary_set
 from tenants.models import Role
 from tenants.people import Invitation, add_member
@@ -28,6 +30,7 @@ from tenants.realm import Issuer, RealmState
 from tenants.region_files import RegionFileError, read_regions
 from tenants.server import prepare_server
 from tenants.settings import MissingSetting
+from workers.case import Severity
 from workers.ruleset import UnknownParameter
 
 app = typer.Typer(no_args_is_help=True, help="Jejak Dinas", pretty_exceptions_enable=False)
@@ -41,6 +44,7 @@ app.add_typer(member_commands, name="member")
 app.add_typer(rate_commands, name="rate")
 app.add_typer(rules_commands, name="rules")
 app.add_typer(chain_commands, name="chain")
+app.add_typer(agreement_commands, name="agreement")
 app.command()(evaluate)
 tenant_commands.command()(resync)
 console = Console()
@@ -121,6 +125,12 @@ def add(
     algorithm: Algorithm = RS256,
     identity_claim: IdentityClaim = "preferred_username",
     server: Server = None,
+    agreement: Annotated[
+        str, typer.Option(help="Number of the sharing agreement (perjanjian berbagi data).")
+    ] = birth.FIRST_AGREEMENT,
+    level: Level = SharingLevel.CASES,
+    severity: LeastSeverity = Severity.NOTE,
+    travellers: Travellers = TravellerIdentity.PSEUDONYMOUS,
 ) -> None:
     """Add a regency: its database, boundaries, rules and share with the province."""
     signing = Issuer(issuer, client_id, client_secret, audience, tuple(algorithm), identity_claim)
@@ -132,6 +142,7 @@ def add(
             zone=zone,
             issuer=signing,
             server=server,
+            terms=terms(zone, agreement, None, None, level, severity, travellers),
             on_step=status.update,
         )
     console.print(f"{name} ({code}): /{slug}/graphql", highlight=False)

@@ -178,8 +178,8 @@ wal_sender_timeout = '20s'
 wal_receiver_timeout = '20s'
 max_logical_replication_workers = 64
 max_worker_processes = 80
-# A newborn regency's three tables are copied to the province at once, not one after another.
-max_sync_workers_per_subscription = 3
+# A newborn regency's eight tables are copied to the province at once, not one after another.
+max_sync_workers_per_subscription = 8
 wal_retrieve_retry_interval = '500ms'
 fsync = {lasting}
 full_page_writes = {lasting}

@@ -5,23 +5,27 @@ Everything here needs the administrator of a PostgreSQL server (`JEJAK_SERVER_DS
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import date
-from zoneinfo import available_timezones
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
+from sqlalchemy.orm import Session
 
-from tenants import catalogue, readers, subscriptions
+from tenants import agreements, catalogue, pseudonyms, readers, subscriptions
+from tenants.agreements import SharingLevel, Signer, Terms, TravellerIdentity
 from tenants.boundaries import add_boundary_set
 from tenants.catalogue import PROVINCE_SLUG, decrypt, encrypt
 from tenants.migrate import Schema, upgrade
 from tenants.problems import InvalidInput, UnknownTenant
-from tenants.realm import Issuer, RealmState, forget_engine
+from tenants.realm import Issuer, RealmState, Tenant, forget_engine
 from tenants.regions import CODE, shipped
 from tenants.server import (
+    CONTROL,
     TEMPLATE,
     Names,
     admin,
@@ -33,7 +37,6 @@ from tenants.server import (
 )
 from tenants.settings import settings
 
-CONTROL = "jejak_control"
 RESERVED = frozenset(
     {
         PROVINCE_SLUG,
@@ -50,6 +53,7 @@ RESERVED = frozenset(
     }
 )
 FIRST_RULESET_BASIS = "PMK 113/PMK.05/2012 jo. PMK 119/2023"
+FIRST_AGREEMENT: Final = "Perjanjian awal"
 
 
 def create_control() -> str:
@@ -72,6 +76,7 @@ def add_province(*, code: str, name: str, issuer: Issuer) -> None:
             PROVINCE_SLUG, "PROVINCE", code, name, None, dsns[names.app], dsns[names.owner], issuer
         )
         undo.pop_all()
+    pseudonyms.key()
 
 
 def add_tenant(
@@ -82,13 +87,15 @@ def add_tenant(
     zone: str,
     issuer: Issuer,
     server: str | None = None,
+    terms: Terms | None = None,
     on_step: Callable[[str], object] = str,
 ) -> None:
     """A regency is born: database, schema, boundaries, rules, subscriptions, catalogue entry.
 
     Its database is on the province's server, or on the one behind the administrator's DSN `server`.
-    When a step fails, all that the steps before it made is removed again and the error raised.
-    Raises `InvalidInput` for a slug or code that cannot be, or is taken.
+    `terms` are those of its first sharing agreement; left out, it shares all cases by pseudonym
+    from today on. When a step fails, all that the steps before it made is removed again and the
+    error raised. Raises `InvalidInput` for a slug or code that cannot be, or is taken.
     """
     _check(slug, code, zone)
     names = names_of(slug)
@@ -110,12 +117,13 @@ def add_tenant(
         on_step("boundaries and rules")
         _seed(dsns[names.owner])
         on_step("sharing")
+        dsn, owner = dsns[names.app], dsns[names.owner]
+        _agree(Tenant(slug, code, name, owner, issuer, RealmState.ACTIVE, zone=zone), terms)
         _introduce(slug, code, name, undo)
         for publication in names.slots:
             subscriptions.subscribe(names, publication, dsns[names.share], undo)
         reader = readers.admit(names, code, undo)
         on_step("catalogue")
-        dsn, owner = dsns[names.app], dsns[names.owner]
         _enter(slug, "REGENCY", code, name, zone, dsn, owner, issuer, reader)
         undo.pop_all()
 
@@ -145,6 +153,26 @@ def _seed(owner_dsn: str) -> None:
         )
 
 
+def _agree(owner: Tenant, terms: Terms | None) -> None:
+    """The first agreement, and the key that its pseudonyms need."""
+    pseudonyms.give_key(owner.dsn)
+    now = datetime.now(UTC)
+    first = terms or Terms(
+        FIRST_AGREEMENT,
+        now.astimezone(ZoneInfo(owner.zone)).date(),
+        level=SharingLevel.CASES,
+        severity="NOTE",
+        travellers=TravellerIdentity.PSEUDONYMOUS,
+    )
+    try:
+        with owner.session(readonly=False) as session:
+            agreements.declare(
+                session, first, zone=owner.zone, signer=Signer("jejak tenant add"), now=now
+            )
+    finally:
+        forget_engine(owner.dsn)
+
+
 def _introduce(slug: str, code: str, name: str, undo: ExitStack) -> None:
     """Make a regency known to the province."""
     with admin(names_of(PROVINCE_SLUG).database) as connection:
@@ -159,6 +187,7 @@ def _forget_regency(code: str) -> None:
     with admin(names_of(PROVINCE_SLUG).database) as connection, connection.transaction():
         for publication in subscriptions.PUBLISHED:
             subscriptions.forget_rows(connection, publication, code)
+        connection.execute("DELETE FROM refused_row WHERE regency_code = %s", [code])
         connection.execute("DELETE FROM kept_head WHERE tenant = %s", [code])
         connection.execute("DELETE FROM regency_receipt WHERE code = %s", [code])
         connection.execute("DELETE FROM regency WHERE code = %s", [code])
@@ -230,6 +259,20 @@ def owner_dsn(slug: str) -> str:
     return decrypt(row[0])
 
 
+@contextmanager
+def as_owner(slug: str) -> Iterator[tuple[Tenant, Session]]:
+    """A regency, suspended or not, and a transaction by the owner of its database.
+
+    Raises `UnknownTenant`.
+    """
+    owner = replace(catalogue.known(slug), dsn=owner_dsn(slug))
+    try:
+        with owner.session(readonly=False) as session:
+            yield owner, session
+    finally:
+        forget_engine(owner.dsn)
+
+
 def set_state(slug: str, state: RealmState) -> None:
     """Suspend a regency (its addresses answer 404, its work rests) or serve it again."""
     with admin(CONTROL) as connection:
@@ -279,34 +322,35 @@ def _place(dsn: str) -> tuple[str, int]:
 def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
     """Migrate control, province and every regency; yields each with what came of it.
 
-    A realm that fails stops none of the others: the caller reports it and exits non-zero.
+    A regency that publishes other tables than before is subscribed to anew. A realm that fails
+    stops none of the others: the caller reports it and exits non-zero.
     """
+    control = Names(CONTROL)
+    as_control_owner = make_conninfo(
+        settings().server_dsn or "", dbname=CONTROL, options=f"-c role={control.owner}"
+    )
+    yield "control", upgrade(Schema.CONTROL, as_control_owner, app_role=control.app)
     with admin(CONTROL) as connection:
         rows = connection.execute(
             "SELECT slug, kind, code, owner_dsn FROM realm ORDER BY kind, code"
         ).fetchall()
-    control = Names(CONTROL)
-    as_owner = make_conninfo(
-        settings().server_dsn or "", dbname=CONTROL, options=f"-c role={control.owner}"
-    )
-    yield "control", upgrade(Schema.CONTROL, as_owner, app_role=control.app)
-    for slug, kind, code, owner_dsn in rows:
-        names = names_of(slug)
-        schema = Schema.TENANT if kind == "REGENCY" else Schema.PROVINCE
+    for slug, kind, code, dsn in rows:
         try:
-            behind = upgrade(
-                schema,
-                decrypt(owner_dsn),
-                app_role=names.app,
-                share_role=names.share,
-                code=code,
-            )
-            if schema is Schema.TENANT:
-                subscriptions.take_up(names)
-                behind |= _joined(slug, code)
-            yield slug, behind
+            yield slug, _migrate(slug, kind, code, decrypt(dsn))
         except Exception as error:  # noqa: BLE001 - the other realms must be migrated all the same
             yield slug, error
+
+
+def _migrate(slug: str, kind: str, code: str, owner_dsn: str) -> bool:
+    names = names_of(slug)
+    if kind == "PROVINCE":
+        return upgrade(Schema.PROVINCE, owner_dsn, app_role=names.app)
+    behind = upgrade(
+        Schema.TENANT, owner_dsn, app_role=names.app, share_role=names.share, code=code
+    )
+    pseudonyms.give_key(owner_dsn)
+    behind |= subscriptions.take_up(names, code)
+    return _joined(slug, code) or behind
 
 
 def _joined(slug: str, code: str) -> bool:
@@ -317,10 +361,9 @@ def _joined(slug: str, code: str) -> bool:
     names, joined = names_of(slug), False
     known = subscriptions.known(names)
     with ExitStack() as undo, admin(CONTROL) as control:
-        for publication, slot in names.slots.items():
-            if slot not in known:
-                subscriptions.subscribe(names, publication, known[names.database], undo)
-                joined = True
+        if known.keys() < set(names.slots.values()):
+            subscriptions.subscribe_anew(names, next(iter(known.values())), code)
+            joined = True
         row = control.execute("SELECT province_dsn FROM realm WHERE slug = %s", [slug]).fetchone()
         if row == (None,):
             readers.expel(names)

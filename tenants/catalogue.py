@@ -24,7 +24,7 @@ class Base(DeclarativeBase):
 
 
 class RealmRecord(Base):
-    """A realm as the catalogue keeps it; the DSNs and the client's secret are encrypted."""
+    """A realm as the catalogue keeps it; the DSNs and the secrets are encrypted."""
 
     __tablename__ = "realm"
     slug: Mapped[str] = mapped_column(primary_key=True)
@@ -42,6 +42,7 @@ class RealmRecord(Base):
     audience: Mapped[str]
     algorithms: Mapped[list[str]] = mapped_column(ARRAY(Text))
     identity_claim: Mapped[str]
+    person_key: Mapped[str | None]
 
     def opened(self) -> Realm:
         issuer = Issuer(
@@ -123,13 +124,22 @@ def tenant(slug: str) -> Tenant:
     return found
 
 
+def known(slug: str) -> Tenant:
+    """The regency of that name, suspended or not; raises `UnknownTenant`."""
+    found = _catalogue().realms().get(slug)
+    if not isinstance(found, Tenant):
+        raise UnknownTenant
+    return found
+
+
+def regencies() -> list[Tenant]:
+    """All regencies, suspended ones too, by code."""
+    return [found for found in _catalogue().realms().values() if isinstance(found, Tenant)]
+
+
 def tenants() -> list[Tenant]:
     """The regencies that are served, by code."""
-    return [
-        found
-        for found in _catalogue().realms().values()
-        if isinstance(found, Tenant) and found.state is RealmState.ACTIVE
-    ]
+    return [found for found in regencies() if found.state is RealmState.ACTIVE]
 
 
 def province() -> Province:

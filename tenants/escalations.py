@@ -69,7 +69,9 @@ class Asked:
         return _state(self.closing.closed_at if self.closing else None, self.answers)
 
 
-ANSWERED: Final = exists().where(SharedAnswer.escalation_id == Escalation.id)
+ANSWERED: Final = exists().where(
+    SharedAnswer.escalation_id == Escalation.id, SharedAnswer.tenant == Escalation.tenant
+)
 CLOSED: Final = EscalationClosing.escalation_id.is_not(None)
 IN_STATE: Final = {
     EscalationState.OPEN: ~CLOSED & ~ANSWERED,
@@ -153,7 +155,10 @@ def _shown(session: Session, query: Select[Escalation, EscalationClosing]) -> li
     by_id = {asked.row.id: asked for asked in found}
     answers = select(SharedAnswer).where(SharedAnswer.escalation_id.in_(by_id))
     for answer in session.scalars(answers.order_by(SharedAnswer.answered_at, SharedAnswer.id)):
-        by_id[answer.escalation_id].answers.append(answer)
+        asked = by_id[answer.escalation_id]
+        # Whoever else publishes an answer to it was not asked.
+        if answer.tenant == asked.row.tenant:
+            asked.answers.append(answer)
     return found
 
 

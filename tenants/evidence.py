@@ -266,7 +266,6 @@ class VerdictRecord(Base):
     detail: Mapped[dict[str, Any]]
     __table_args__ = (
         Index("verdict_current", "trip_id", unique=True, postgresql_where=text("current")),
-        Index("verdict_identity", "id", "current", unique=True),
     )
 
 
@@ -327,7 +326,6 @@ class DeviationRecord(Base):
     trip: Mapped[Trip] = relationship(lazy="raise")
     __table_args__ = (
         Index("deviation_newest", "found_at", "id"),
-        Index("deviation_identity", "id", "state", unique=True),
         Index(
             "deviation_case",
             "trip_id",

@@ -2,23 +2,25 @@
 
 A trip belongs to the month of its last planned day (`ends_on`): only then is it known what became
 of it. A case belongs to the month of its trip, so that a month's cases and trips speak of the same
-journeys. PostgreSQL counts a month anew when rows of it arrive (province_0004).
+journeys. Each regency's own database counts them, and publishes them by every agreement.
 """
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from statistics import NormalDist, median
-from typing import Final, Protocol, Self, cast
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
     DateTime,
+    Row,
     Text,
     column,
     func,
@@ -30,12 +32,10 @@ from sqlalchemy.orm import Session, aliased
 
 from tenants.access import Viewer
 from tenants.models import Role
-from tenants.province import IndicatorRecord, KeptHead, Regency
+from tenants.province import KeptHead, Regency, SharedFinding, SharedMonth
 
 CONFIDENCE: Final = 0.95
 Z: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-AT_ONCE: Final = 10_000
-"""Marks that one round counts: a regency copied anew must not hold up the others' figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +65,6 @@ def wilson(successes: int, trials: int) -> Interval | None:
     )
 
 
-class Month(Protocol):
-    """A row of `IndicatorRecord`, whole or as a tuple of its columns."""
-
-    tenant: str
-    month: date
-    trips: int
-    days: int
-    verdicts: int
-    coverage: float
-    conforms: int
-    deviates: int
-    unverifiable: int
-    judged: int
-    deviating: int
-    open_deviations: int
-    settled_deviations: int
-    amount_at_stake: Decimal
-    kinds: dict[str, int]
-    reply_hours: list[float]
-    ruling_hours: list[float]
-
-
 @dataclass(slots=True)
 class Figures:
     """Trips that were not cancelled, and the cases of all trips; of one month, or of several.
@@ -111,8 +89,8 @@ class Figures:
     reply_hours: list[float] = field(default_factory=list)
     ruling_hours: list[float] = field(default_factory=list)
 
-    def add(self, row: Month) -> Self:
-        """Count a month in."""
+    def add_month(self, row: Row[tuple[object, ...]]) -> None:
+        """Count the trips of a month in, a row of `SharedMonth`."""
         self.trips += row.trips
         self.days += row.days
         self.coverages += row.coverage
@@ -122,14 +100,15 @@ class Figures:
         self.verdicts["UNVERIFIABLE"] += row.unverifiable
         self.judged += row.judged
         self.deviating += row.deviating
-        self.open_deviations += row.open_deviations
-        self.settled_deviations += row.settled_deviations
+
+    def add_finding(self, row: Row[tuple[object, ...]]) -> None:
+        """Count the cases of a month, kind and severity in, a row of `SharedFinding`."""
+        self.open_deviations += row.open
+        self.settled_deviations += row.upheld + row.excused
         self.amount_at_stake += row.amount_at_stake
-        for kind, cases in row.kinds.items():
-            self.kinds[kind] += cases
+        self.kinds[row.kind] += row.open + row.upheld + row.excused
         self.reply_hours += row.reply_hours
         self.ruling_hours += row.ruling_hours
-        return self
 
     @property
     def coverage(self) -> float | None:
@@ -185,12 +164,12 @@ class RegencyFigures:
     head: KeptHead | None
     conflicting_heads: int
     total: Figures = field(default_factory=Figures)
-    rows: list[Month] = field(default_factory=list)
+    by_month: defaultdict[date, Figures] = field(default_factory=lambda: defaultdict(Figures))
 
     @property
     def months(self) -> list[tuple[date, Figures]]:
         """Each month with a trip or a case, in order."""
-        return [(row.month, Figures().add(row)) for row in self.rows]
+        return sorted(self.by_month.items(), key=itemgetter(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +179,13 @@ class Months:
     first: date | None = None
     last: date | None = None
 
-    def conditions(self) -> list[ColumnElement[bool]]:
+    def conditions(self, of: type[SharedMonth | SharedFinding]) -> list[ColumnElement[bool]]:
+        """On the rows that count for these months."""
         found = []
         if self.first is not None:
-            found.append(IndicatorRecord.month >= self.first.replace(day=1))
+            found.append(of.month >= self.first.replace(day=1))
         if self.last is not None:
-            found.append(IndicatorRecord.month <= self.last.replace(day=1))
+            found.append(of.month <= self.last.replace(day=1))
         return found
 
 
@@ -220,9 +200,8 @@ FRESHNESS: Final = func.regency_freshness().table_valued(
 
 
 def pulse(session: Session) -> None:
-    """Note what was heard of the regencies, and count what is due; for the sweep."""
+    """Note what was heard of the regencies; for the sweep."""
     session.execute(text("SELECT note_receipts()"))
-    session.execute(text("SELECT refresh_indicators(:most)"), {"most": AT_ONCE})
 
 
 def page(
@@ -234,7 +213,7 @@ def page(
     after: str | None = None,
     first: int,
 ) -> list[RegencyFigures]:
-    """Up to `first` + 1 regencies with their figures, by code; five statements."""
+    """Up to `first` + 1 regencies with their figures, by code; six statements."""
     viewer.require(Role.OVERSEER)
     regencies = select(Regency.code, Regency.name)
     if codes is not None:
@@ -253,13 +232,12 @@ def page(
         for code, name in shown
     }
     # Plain rows: objects of the session would cost more than all the rest.
-    rows = select(IndicatorRecord.__table__)
-    rows = rows.where(IndicatorRecord.tenant.in_(wanted), *months.conditions())
-    for row in session.execute(rows.order_by(IndicatorRecord.month)):
-        month = cast("Month", row)
-        regency = found[month.tenant]
-        regency.total.add(month)
-        regency.rows.append(month)
+    for table, add in ((SharedMonth, Figures.add_month), (SharedFinding, Figures.add_finding)):
+        rows = select(*table.__table__.columns)
+        for row in session.execute(rows.where(table.tenant.in_(wanted), *months.conditions(table))):
+            regency = found[row.tenant]
+            add(regency.total, row)
+            add(regency.by_month[row.month], row)
     return list(found.values())
 
 
@@ -303,11 +281,11 @@ class Ranked:
 def ranking(session: Session, viewer: Viewer, *, months: Months) -> list[Ranked]:
     """All regencies with a judged trip in these months, in order; one statement."""
     viewer.require(Role.OVERSEER)
-    deviating, judged = func.sum(IndicatorRecord.deviating), func.sum(IndicatorRecord.judged)
+    deviating, judged = func.sum(SharedMonth.deviating), func.sum(SharedMonth.judged)
     sums = (
         select(Regency.code, Regency.name, deviating, judged)
-        .join(IndicatorRecord, IndicatorRecord.tenant == Regency.code)
-        .where(*months.conditions())
+        .join(SharedMonth, SharedMonth.tenant == Regency.code)
+        .where(*months.conditions(SharedMonth))
         .group_by(Regency.code)
         .having(judged > 0)
     )

@@ -15,7 +15,6 @@ from sqlalchemy import (
     DateTime,
     Double,
     ForeignKey,
-    Identity,
     Index,
     LargeBinary,
     Numeric,
@@ -44,7 +43,6 @@ class Base(DeclarativeBase):
         Decimal: Numeric(14, 2),
         float: Double,
         list[float]: ARRAY(Double),
-        dict[str, int]: JSONB,
         list[dict[str, Any]]: JSONB,
     }
 
@@ -94,20 +92,23 @@ class PassingVisum(Base):
 
 
 class SharedTrip(Base):
-    __tablename__ = "trip"
+    """A trip of a regency that shares cases; `person` is the traveller's pseudonym."""
+
+    __tablename__ = "shared_trip"
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
+    tenant: Mapped[str] = mapped_column(primary_key=True)
     state: Mapped[str]
     starts_on: Mapped[date]
     ends_on: Mapped[date]
+    ended_on: Mapped[date]
+    person: Mapped[str | None]
 
 
 class SharedVerdict(Base):
-    __tablename__ = "verdict"
+    __tablename__ = "shared_verdict"
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
+    tenant: Mapped[str] = mapped_column(primary_key=True)
     trip_id: Mapped[UUID]
-    current: Mapped[bool]
     outcome: Mapped[str]
     final: Mapped[bool]
     coverage: Mapped[float]
@@ -115,15 +116,15 @@ class SharedVerdict(Base):
 
 
 class SharedDeviation(Base):
-    """A case as a regency shares it: no name, no NIP, no position.
+    """A case as a regency shares it: no position, and a name only where it agreed to that.
 
     `history` holds `state` and `at` (ISO 8601) of each change; `replied_at` and `ruled_at` are of
     the first reply and ruling, whose authors and words stay in the regency.
     """
 
-    __tablename__ = "deviation"
+    __tablename__ = "shared_deviation"
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
+    tenant: Mapped[str] = mapped_column(primary_key=True)
     trip_id: Mapped[UUID]
     kind: Mapped[str]
     severity: Mapped[str]
@@ -140,6 +141,9 @@ class SharedDeviation(Base):
     history: Mapped[list[dict[str, Any]]]
     replied_at: Mapped[datetime | None]
     ruled_at: Mapped[datetime | None]
+    pseudonym: Mapped[str | None]
+    traveller_name: Mapped[str | None]
+    traveller_nip: Mapped[str | None]
 
 
 PUBLISHED_HEADS = Table(
@@ -168,10 +172,14 @@ class KeptHead(Base):
     __table_args__ = (Index("kept_head_conflicts", "tenant", postgresql_where=text("conflicts")),)
 
 
-class IndicatorRecord(Base):
-    """A regency's figures of one month, kept by PostgreSQL; see tenants/indicators.py."""
+class SharedMonth(Base):
+    """A regency's trips that end in a month, as planned, and the verdicts on them.
 
-    __tablename__ = "indicator"
+    Cancelled ones are out. `days` are planned days, `coverage` the sum over the `verdicts`;
+    `deviating` of `judged` trips deviate, by final verdicts.
+    """
+
+    __tablename__ = "shared_month"
     tenant: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
     trips: Mapped[int]
@@ -183,22 +191,28 @@ class IndicatorRecord(Base):
     unverifiable: Mapped[int]
     judged: Mapped[int]
     deviating: Mapped[int]
-    open_deviations: Mapped[int]
-    settled_deviations: Mapped[int]
+
+
+class SharedFinding(Base):
+    """The deviations of a kind and severity on the trips that end in a month, as planned.
+
+    `open` and `amount_at_stake` (rupiah) are of those not yet ruled on. `reply_hours` and
+    `ruling_hours` are from the finding to the first reply and the first ruling, one for each
+    deviation that had one, the shortest first.
+    """
+
+    __tablename__ = "shared_finding"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    severity: Mapped[str] = mapped_column(primary_key=True)
+    open: Mapped[int]
+    upheld: Mapped[int]
+    excused: Mapped[int]
     amount_at_stake: Mapped[Decimal] = mapped_column(Numeric(16, 2))
-    kinds: Mapped[dict[str, int]]
+    amount_upheld: Mapped[Decimal] = mapped_column(Numeric(16, 2))
     reply_hours: Mapped[list[float]]
     ruling_hours: Mapped[list[float]]
-
-
-class DueIndicator(Base):
-    """A mark that a month, or that of a trip, is to be counted again; PostgreSQL's own."""
-
-    __tablename__ = "indicator_due"
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    tenant: Mapped[str]
-    month: Mapped[date | None]
-    trip_id: Mapped[UUID | None]
 
 
 class Receipt(Base):
@@ -256,21 +270,23 @@ class SharedAnswer(Base):
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Conditions on shared cases that all must hold; None asks for nothing."""
+    """Conditions on shared cases that all must hold; None asks for nothing.
 
+    `kinds` must be said: a regency may publish some that who asks does not know.
+    """
+
+    kinds: Sequence[str]
     tenant: str | None = None
     states: Sequence[str] | None = None
-    kinds: Sequence[str] | None = None
     found_from: datetime | None = None
     found_before: datetime | None = None
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
+        yield SharedDeviation.kind.in_(self.kinds)
         if self.tenant is not None:
             yield SharedDeviation.tenant == self.tenant
         if self.states is not None:
             yield SharedDeviation.state.in_(self.states)
-        if self.kinds is not None:
-            yield SharedDeviation.kind.in_(self.kinds)
         if self.found_from is not None:
             yield SharedDeviation.found_at >= self.found_from
         if self.found_before is not None:
@@ -297,7 +313,7 @@ def page(
 def case(session: Session, viewer: Viewer, deviation_id: UUID) -> SharedDeviation:
     """One shared case; raises `NotFound`, as for one that was withdrawn."""
     viewer.require(Role.OVERSEER)
-    found = session.get(SharedDeviation, deviation_id)
+    found = session.scalar(select(SharedDeviation).where(SharedDeviation.id == deviation_id))
     if found is None:
         raise NotFound("Temuan")
     return found

@@ -3,15 +3,10 @@
 Needs the administrator of the PostgreSQL server; used by the `jejak` command, never by the API.
 """
 
-from contextlib import ExitStack
-
-import psycopg
-
 from tenants import subscriptions
-from tenants.birth import CONTROL
 from tenants.catalogue import PROVINCE_SLUG
 from tenants.problems import UnknownTenant
-from tenants.server import admin, names_of
+from tenants.server import CONTROL, admin, names_of
 
 
 def resync_tenant(slug: str) -> None:
@@ -30,19 +25,7 @@ def resync_tenant(slug: str) -> None:
     if row is None or not known:
         raise UnknownTenant
     (code,) = row
-    share_dsn = next(iter(known.values()))
-    with psycopg.connect(share_dsn, autocommit=True) as tenant:
-        for slot in names.slots.values():
-            subscriptions.rest(slot)
-        for slot in names.slots.values():
-            subscriptions.drop_slot(tenant, slot, names.database)
-    # One subscription after the other: of a run that is cut short, one is left that knows the DSN.
-    for publication, slot in names.slots.items():
-        subscriptions.drop_subscription(slot)
-        with admin(names_of(PROVINCE_SLUG).database) as province, province.transaction():
-            subscriptions.forget_rows(province, publication, code)
-        # What fails halfway is left to the next run: nothing is undone.
-        subscriptions.subscribe(names, publication, share_dsn, ExitStack())
+    subscriptions.subscribe_anew(names, next(iter(known.values())), code)
 
 
 def is_copied(slug: str) -> bool:

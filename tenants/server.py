@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tenants.problems import InvalidInput
 from tenants.settings import settings
 
+CONTROL = "jejak_control"
 TEMPLATE = "jejak_template"
 EXTENSIONS = ("postgis", "btree_gist")
 

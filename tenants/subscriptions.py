@@ -38,8 +38,18 @@ def subscribe(names: Names, publication: str, share_dsn: str, undo: ExitStack) -
         undo.callback(drop_subscription, slot)
 
 
+SHARED: Final = (
+    "shared_agreement",
+    "shared_month",
+    "shared_finding",
+    "shared_trip",
+    "shared_verdict",
+    "shared_deviation",
+)
+"""What a regency publishes by its sharing agreement, and by nothing else."""
+
 PUBLISHED: Final = {
-    "province": frozenset({"trip", "verdict", "deviation", "escalation_answer", "seal"}),
+    "province": frozenset({*SHARED, "escalation_answer", "seal"}),
     "visum": frozenset({"travel_notice", "visum"}),
 }
 """The tables that the province receives, by publication.
@@ -70,14 +80,16 @@ class UnexpectedPublication(Exception):
     """A regency publishes tables that the province does not receive."""
 
 
-def take_up(names: Names) -> None:
-    """A subscription from before takes up what is published since, such as the seals.
+def take_up(names: Names, code: str) -> bool:
+    """Receive all anew when a regency publishes other tables than before; whether that was so.
 
-    It would take up whatever is published: what the province knows nothing of must not come in.
+    What was received is forgotten first, so that nothing stays which is no longer published. A
+    subscription takes up whatever is published: what the province knows nothing of must not come
+    in, and raises `UnexpectedPublication`.
     """
     dsn = known(names).get(names.database)
     if dsn is None:
-        return
+        return False
     with psycopg.connect(dsn, autocommit=True) as tenant:
         tables = tenant.execute(
             "SELECT tablename FROM pg_publication_tables WHERE pubname = 'province'"
@@ -88,11 +100,32 @@ def take_up(names: Names) -> None:
     with admin(names_of(PROVINCE_SLUG).database) as province:
         followed = province.execute(
             "SELECT relname FROM pg_subscription_rel JOIN pg_class ON pg_class.oid = srrelid"
-            " JOIN pg_subscription ON srsubid = pg_subscription.oid WHERE subname = %s",
+            " JOIN pg_subscription ON srsubid = pg_subscription.oid"
+            " WHERE subname = %s AND subslotname IS NOT NULL",
             [names.database],
         ).fetchall()
-        if published - {name for (name,) in followed}:
-            run(province, "ALTER SUBSCRIPTION {name} REFRESH PUBLICATION", name=names.database)
+    if published == {name for (name,) in followed}:
+        return False
+    subscribe_anew(names, dsn, code)
+    return True
+
+
+def subscribe_anew(names: Names, share_dsn: str, code: str) -> None:
+    """Copy all that a regency publishes once more, by other slots and other subscriptions.
+
+    What fails halfway is left to the next run: nothing is undone.
+    """
+    with psycopg.connect(share_dsn, autocommit=True) as tenant:
+        for slot in names.slots.values():
+            rest(slot)
+        for slot in names.slots.values():
+            drop_slot(tenant, slot, names.database)
+    # One subscription after the other: of a run that is cut short, one is left that knows the DSN.
+    for publication, slot in names.slots.items():
+        drop_subscription(slot)
+        with admin(names_of(PROVINCE_SLUG).database) as province, province.transaction():
+            forget_rows(province, publication, code)
+        subscribe(names, publication, share_dsn, ExitStack())
 
 
 def rest(name: str) -> None:

@@ -61,11 +61,17 @@ INCOMING = """
     ... on TooManyAttempts { minutes }
 """
 SHOWN = {"tripId": "UUID", "leg": "Int", "qr": "String", "code": "String", "at": "DateTime"}
+AGREEMENT = """
+    ... on SharingAgreement { id number validFrom validUntil level severity travellers
+      declaredBy withdrawnAt withdrawnBy withdrawalReason }
+"""
 STATELESS = {"inviteMember", "addOffice", "recordAttendance", "recordOutsideAssignment"}
 UNMET = {
     "recordTrack": {"NotAllowed"},
     "revokeDevice": {"NotAllowed", "InvalidInput", "WrongState"},
     "requestPosition": {"NotAllowed"},
+    "declareSharingAgreement": {"WrongState"},
+    "withdrawSharingAgreement": {"WrongState"},
 } | {name: {"WrongState"} for name in STATELESS}
 """The problems that a mutation cannot meet."""
 MUTATIONS = {
@@ -111,6 +117,8 @@ MUTATIONS = {
         {"id": "UUID!", "reason": "String!"},
         "... on Visum { id regionCode leg event method happenedAt confirmedAt withdrawnAt }",
     ),
+    "declareSharingAgreement": ({"agreement": "SharingAgreementInput!"}, AGREEMENT),
+    "withdrawSharingAgreement": ({"reason": "String!"}, AGREEMENT),
 }
 
 
@@ -168,6 +176,7 @@ TABLES = {
     "deviation_reply": "t",
     "deviation_ruling": "t",
     "escalation_answer": "t",
+    "sharing_agreement": "t",
     "trip_progress": "t.trip_id, t.arrived, t.chain_head, t.last_fix_at",
 }
 """What only the API writes: the workers' verdicts come when they come."""

@@ -1,4 +1,7 @@
-"""Rows as regencies publish them, put into the province's database without a regency."""
+"""Rows as regencies publish them, put into the province's database without a regency.
+
+Or those of a regency, to count them the long way.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,11 +16,20 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import text
 
 from infra.world import World
+from tenants import catalogue
 
 KINDS = ("WRONG_REGION", "NEVER_LEFT", "SHORT_STAY", "LATE_START")
-TABLES = ("trip", "verdict", "deviation", "escalation_answer")
+TABLES = (
+    "shared_deviation",
+    "shared_verdict",
+    "shared_trip",
+    "shared_month",
+    "shared_finding",
+    "escalation_answer",
+)
 
 
 @dataclass
@@ -43,6 +55,7 @@ class Published:
             "state": state,
             "starts_on": ends_on - timedelta(days=days - 1),
             "ends_on": ends_on,
+            "ended_on": ends_on,
         }
         self.trips.append(trip)
         return trip
@@ -55,7 +68,6 @@ class Published:
                 "id": UUID(int=trip["id"].int ^ 1),
                 "tenant": trip["tenant"],
                 "trip_id": trip["id"],
-                "current": True,
                 "outcome": outcome,
                 "final": final,
                 "coverage": coverage,
@@ -104,8 +116,49 @@ class Published:
                 if case["state"] in ("UPHELD", "EXCUSED"):
                     case["ruled_at"] = case["found_at"] + 3 * hours
 
+    def months(self) -> list[dict[str, Any]]:
+        """The rows of `shared_month`."""
+        found: dict[tuple[str, date], dict[str, Any]] = {}
+        trips = {trip["id"]: trip for trip in self.trips if trip["state"] != "CANCELLED"}
+        for trip in trips.values():
+            row = found.setdefault(_month(trip), dict.fromkeys(COUNTS, 0))
+            row["trips"] += 1
+            row["days"] += (trip["ends_on"] - trip["starts_on"]).days + 1
+        for verdict in self.verdicts:
+            if verdict["trip_id"] in trips:
+                row, outcome = found[_month(trips[verdict["trip_id"]])], verdict["outcome"]
+                row["verdicts"] += 1
+                row["coverage"] += verdict["coverage"]
+                row[outcome.lower()] += 1
+                if verdict["final"] and outcome != "UNVERIFIABLE":
+                    row["judged"] += 1
+                    row["deviating"] += outcome == "DEVIATES"
+        return [{"tenant": code, "month": month} | row for (code, month), row in found.items()]
+
+    def findings(self) -> list[dict[str, Any]]:
+        """The rows of `shared_finding`."""
+        found: dict[tuple[str, date, str, str], dict[str, Any]] = {}
+        trips = {trip["id"]: trip for trip in self.trips}
+        for case in self.cases:
+            key = (*_month(trips[case["trip_id"]]), case["kind"], case["severity"])
+            row = found.setdefault(
+                key,
+                dict.fromkeys(("open", "upheld", "excused", "amount_at_stake", "amount_upheld"), 0)
+                | {"reply_hours": [], "ruling_hours": []},
+            )
+            state = "open" if case["state"] in ("OPEN", "ANSWERED") else case["state"].lower()
+            row[state] += 1
+            if state != "excused":
+                row["amount_at_stake" if state == "open" else "amount_upheld"] += (
+                    case["amount"] or 0
+                )
+            row["reply_hours"] += _hours(case, "replied_at")
+            row["ruling_hours"] += _hours(case, "ruled_at")
+        names = ("tenant", "month", "kind", "severity")
+        return [dict(zip(names, key, strict=True)) | row for key, row in found.items()]
+
     def figures(self, code: str, months: Iterable[int] | None = None) -> dict[str, Any]:
-        """The answer to `FIGURES` of a regency, over months of 2026, all of them by default."""
+        """The answer to `FIGURES` of a regency, over months of 2026; by default all there are."""
         wanted = set(range(1, 13) if months is None else months)
         every = {
             trip["id"]: trip
@@ -125,7 +178,7 @@ class Published:
             "coverage": sum(coverages) / len(coverages) if coverages else None,
             "openDeviations": len(opened),
             "settledDeviations": len(cases) - len(opened),
-            "amountAtStake": float(sum(each["amount"] for each in opened)),
+            "amountAtStake": float(sum(each["amount"] or 0 for each in opened)),
             "verdicts": dict(outcomes),
             "deviationsByKind": dict(kinds),
             "medianHoursToReply": _median(cases, "replied_at"),
@@ -133,11 +186,42 @@ class Published:
         }
 
 
+COUNTS = (
+    *("trips", "days", "verdicts", "coverage", "conforms", "deviates", "unverifiable"),
+    *("judged", "deviating"),
+)
+
+
+def _month(trip: dict[str, Any]) -> tuple[str, date]:
+    return trip["tenant"], trip["ends_on"].replace(day=1)
+
+
+def _hours(case: dict[str, Any], until: str) -> list[float]:
+    if case[until] is None:
+        return []
+    return [(case[until] - case["found_at"]).total_seconds() / 3600]
+
+
 def _median(cases: list[dict[str, Any]], until: str) -> float | None:
-    hours = [
-        (case[until] - case["found_at"]).total_seconds() / 3600 for case in cases if case[until]
-    ]
+    hours = [hour for case in cases for hour in _hours(case, until)]
     return median(hours) if hours else None
+
+
+def rows_of(slug: str) -> Published:
+    """What there is in a regency's own database to be counted."""
+    with catalogue.tenant(slug).session(readonly=True) as session:
+
+        def rows(query: str) -> list[dict[str, Any]]:
+            return [dict(row) for row in session.execute(text(query)).mappings()]
+
+        return Published(
+            trips=rows("SELECT id, tenant, state, starts_on, ends_on FROM trip"),
+            verdicts=rows("SELECT trip_id, outcome, final, coverage FROM verdict WHERE current"),
+            cases=rows(
+                "SELECT trip_id, kind, severity, state, amount, found_at, replied_at, ruled_at"
+                " FROM deviation WHERE state <> 'WITHDRAWN'"
+            ),
+        )
 
 
 def plain(answer: dict[str, Any]) -> dict[str, Any]:
@@ -168,9 +252,11 @@ def standing_in(world: World, published: Published) -> Iterator[psycopg.Connecti
                 cursor.executemany("INSERT INTO regency VALUES (%s, %s, %s)", published.regencies)
                 # In an order in which they may well arrive: cases first, their trips last.
                 for table, rows in (
-                    ("deviation", published.cases),
-                    ("verdict", published.verdicts),
-                    ("trip", published.trips),
+                    ("shared_finding", published.findings()),
+                    ("shared_deviation", published.cases),
+                    ("shared_verdict", published.verdicts),
+                    ("shared_month", published.months()),
+                    ("shared_trip", published.trips),
                 ):
                     if rows:
                         cursor.executemany(_insertion(table, rows[0]), rows)

@@ -84,7 +84,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
         ),
         (
             lambda *where: province.measure(*where, rounds=1, trips=4, regencies=(10, 12)),
-            8,
+            6,
             [
                 "Rasio halaman pertama, 10 baris: ",
                 "Rasio halaman penuh: ",

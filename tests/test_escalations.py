@@ -230,7 +230,7 @@ def test_a_regency_reads_its_own_questions_only(overseer, escalation, reader):
         " AND has_table_privilege(oid, 'SELECT, INSERT, UPDATE, DELETE')"
     ).fetchall()
     assert {name for (name,) in tables} == {"travel_notice", "visum"}
-    for function in ("note_receipts()", "refresh_indicators(1)", "regency_freshness()"):
+    for function in ("note_receipts()", "regency_freshness()"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             reader.execute(f"SELECT {function}")
     for statement in (

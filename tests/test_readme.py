@@ -46,7 +46,7 @@ def test_its_commands_run_as_written(world: World, tmp_path: Path) -> None:
     for folder in (".venv", "infra"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     run = [line for line in commands() if not line.startswith(ELSEWHERE)]
-    assert len(run) == 14
+    assert len(run) == 17
     for line in run:
         ran = subprocess.run(
             line,

@@ -30,10 +30,11 @@ query ($code: String!) {
     trips freshness { asOf ageSeconds reachable bytesBehind copying needsResync } } } }"""
 CASE = "query ($id: UUID!) { deviation(id: $id) { id state } }"
 ROWS = """
-SELECT 'trip', id::text, state, starts_on::text, ends_on::text FROM trip {of} UNION ALL
-SELECT 'verdict', id::text, outcome, final::text, coverage::text FROM verdict {of_verdict}
+SELECT 'trip', id::text, state, starts_on::text, ends_on::text FROM {shared}trip {of} UNION ALL
+SELECT 'verdict', id::text, outcome, final::text, coverage::text FROM {shared}verdict {of_verdict}
 UNION ALL
-SELECT 'deviation', id::text, state, history::text, replied_at::text FROM deviation {of_case}
+SELECT 'deviation', id::text, state, history::text, replied_at::text
+FROM {shared}deviation {of_case}
 ORDER BY 1, 2"""
 
 
@@ -60,12 +61,13 @@ def astray(people, issue) -> str:
 
 
 def there() -> list[Any]:
-    """What Samarinda publishes, row by row."""
+    """What Samarinda has to publish by its agreement, row by row."""
     return list(
         map(
             tuple,
             sql(
                 ROWS.format(
+                    shared="",
                     of="",
                     of_verdict="WHERE current",
                     of_case="WHERE state <> 'WITHDRAWN'",
@@ -80,7 +82,9 @@ def here() -> list[Any]:
     of = "WHERE tenant = '64.72'"
     with admin("jejak_province") as province:
         province.execute("SET timezone = 'UTC'")
-        return province.execute(ROWS.format(of=of, of_verdict=of, of_case=of)).fetchall()
+        return province.execute(
+            ROWS.format(shared="shared_", of=of, of_verdict=of, of_case=of)
+        ).fetchall()
 
 
 @contextmanager

@@ -215,8 +215,8 @@ def test_a_reader_reads_its_own_rows_only(people, desk, here):
 @pytest.mark.parametrize(
     "statement",
     [
-        "SELECT * FROM trip",
-        "SELECT * FROM deviation",
+        "SELECT * FROM shared_trip",
+        "SELECT * FROM shared_deviation",
         "SELECT * FROM regency",
         "SELECT * FROM member",
         "DELETE FROM visum",

@@ -1,7 +1,8 @@
 """The sweep: what the queue lost is found in the databases, so that every trip is judged.
 
 What phones were acknowledged for by a process that died is settled into the tracks first. It also
-seals what is new in each regency's evidence, and counts the province's figures as rows arrive.
+seals what is new in each regency's evidence, tells each database to look at the clock, as what is
+shared ends with its agreement, and notes what the province hears of the regencies.
 
 Run it with `python -m workers.sweep`; several at once do no harm.
 """
@@ -16,7 +17,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from tenants import catalogue, indicators, seals, settle
+from tenants import agreements, catalogue, indicators, seals, settle
 from tenants.problems import Unavailable, UnknownTenant
 from tenants.realm import Tenant
 from workers.evaluate import due
@@ -95,7 +96,7 @@ class Sweep:
 
 
 def pulse() -> None:
-    """Bring the province's figures up to date, where there is a province."""
+    """Note what was heard of the regencies, where there is a province."""
     try:
         with catalogue.province().session(readonly=False) as session:
             indicators.pulse(session)
@@ -105,14 +106,24 @@ def pulse() -> None:
         log.warning("the province's database does not answer")
 
 
+def share() -> None:
+    """Keep what every regency publishes to its agreement and the clock; suspended ones too."""
+    for tenant in catalogue.regencies():
+        try:
+            with tenant.session(readonly=False) as session:
+                agreements.refresh(session)
+        except (DBAPIError, Unavailable):
+            log.warning("%s: what it shares could not be brought up to date", tenant.slug)
+
+
 def main(every: float = 2) -> None:
     """Sweep every so many seconds, until the process is told to end.
 
-    Beside it, each in a thread of its own, go what passes between regencies and the province's
-    counting: a province that hangs keeps no trip from its judge.
+    Beside it, each in a thread of its own, go what passes between regencies, what they share, and
+    what the province hears: what hangs there keeps no trip from its judge.
     """
     logging.basicConfig(level=logging.INFO)
-    for beside in (Correspondence().pass_over, pulse):
+    for beside in (Correspondence().pass_over, share, pulse):
         threading.Thread(target=_repeat, args=(beside, every), daemon=True).start()
     _repeat(Sweep().pass_over, every)
 

@@ -15,7 +15,6 @@ from infra.benchmarks.measure import Measured, Report, alternate, followed
 from infra.front_end import FrontEnd, Refused
 from infra.stories import Traveller
 from infra.world import PROVINCE, World
-from tenants import catalogue, indicators
 from tenants.server import admin, names_of
 
 FEW: Final = 10
@@ -41,27 +40,22 @@ ROWS: Final = """
 INSERT INTO regency
     SELECT format('%%s.%%s', 10 + n / 80, 11 + n %% 80), 'ukur-' || n, 'Kabupaten Ukur ' || n
     FROM generate_series(%(first)s, %(last)s) n;
-INSERT INTO trip
-    SELECT gen_random_uuid(), code, 'FINISHED', day - n %% 4, day
-    FROM regency CROSS JOIN generate_series(1, %(trips)s) n
-    CROSS JOIN LATERAL (SELECT date '2025-12-01' + (n * 7919) %% 365 AS day) days
+INSERT INTO shared_month
+    SELECT code, month, trips, 3 * trips, trips, 0.8 * trips, trips - 2 * rare, rare, rare,
+        trips - rare, rare
+    FROM regency CROSS JOIN generate_series(date '2026-01-01', '2026-12-01', '1 month') month
+    CROSS JOIN LATERAL (SELECT (%(trips)s / 12 * (0.5 + random()))::int + 2 AS trips) counted
+    CROSS JOIN LATERAL (SELECT (random() * trips / 3)::int AS rare) chance
     WHERE slug LIKE 'ukur-%%'
         AND substr(slug, 6)::int BETWEEN %(first)s AND %(last)s;
-INSERT INTO verdict
-    SELECT gen_random_uuid(), tenant, id, true,
-        CASE WHEN chance < 0.15 THEN 'DEVIATES' WHEN chance < 0.25 THEN 'UNVERIFIABLE'
-            ELSE 'CONFORMS' END, true, 0.5 + chance / 2, now()
-    FROM (SELECT tenant, id, random() AS chance FROM trip
-        WHERE NOT EXISTS (SELECT FROM verdict WHERE trip_id = trip.id)) new;
-INSERT INTO deviation
-    SELECT gen_random_uuid(), tenant, trip_id, 'WRONG_REGION', 'HIGH',
-        CASE WHEN chance < 0.5 THEN 'OPEN' ELSE 'UPHELD' END, at, at, '64.08', '64.71', 0.9,
-        430000, 'Terlihat di tempat lain.', 'Seen elsewhere.', at, '[]',
-        at + chance * interval '200 hours',
-        CASE WHEN chance < 0.5 THEN NULL ELSE at + chance * interval '600 hours' END
-    FROM (SELECT tenant, trip_id, random() AS chance, now() - interval '40 days' AS at
-        FROM verdict WHERE outcome = 'DEVIATES'
-            AND NOT EXISTS (SELECT FROM deviation WHERE deviation.trip_id = verdict.trip_id)) new;
+INSERT INTO shared_finding
+    SELECT tenant, month, kind, severity, 2, 1, 1, 860000, 430000,
+        ARRAY[random() * 20, 20 + random() * 100], ARRAY[random() * 200]
+    FROM shared_month JOIN regency ON code = tenant
+    CROSS JOIN unnest(ARRAY['WRONG_REGION', 'NEVER_LEFT', 'SHORT_STAY']) kind
+    CROSS JOIN unnest(ARRAY['MEDIUM', 'HIGH']) severity
+    WHERE slug LIKE 'ukur-%%'
+        AND substr(slug, 6)::int BETWEEN %(first)s AND %(last)s;
 """
 
 
@@ -75,7 +69,7 @@ def measure(
 ) -> Report:
     """Milliseconds for a page and for the ranking, as the API answers, with few regencies and all.
 
-    `trips` are those of one regency, spread over twelve months.
+    `trips` are those of one regency, about as many as that, spread over twelve months.
     """
     few, every = regencies
     sides: list[Measured] = []
@@ -84,10 +78,10 @@ def measure(
         stack.callback(_forget)
         done, medians = 0, {}
         for number in (few, every):
-            counted = _publish(done + 1, number, trips)
+            _publish(done + 1, number, trips)
             done = number
             found = _pages(overseer, number, rounds)
-            sides += [*found, counted]
+            sides += found
             medians[number] = [side.median for side in found]
     ratios = [late / early for early, late in zip(medians[few], medians[every], strict=True)]
     names = (
@@ -98,24 +92,16 @@ def measure(
     return Report(sides, dict(zip(names, ratios, strict=True)))
 
 
-def _publish(first: int, last: int, trips: int) -> Measured:
-    """Regencies number `first` to `last`; gives how long counting their figures took."""
-    counting = Measured((f"menghitung {last} daerah", f"counting {last} regencies"), "ms")
+def _publish(first: int, last: int, trips: int) -> None:
+    """Regencies number `first` to `last`."""
     with admin(names_of(PROVINCE.slug).database) as province:
         for start in followed(range(first, last + 1, 20)):
             end = min(start + 19, last)
             with psycopg.ClientCursor(province) as cursor:
                 cursor.execute(ROWS, {"first": start, "last": end, "trips": trips})
-        province.execute("ANALYZE")
-        began = perf_counter()
-        while province.execute("SELECT 1 FROM indicator_due LIMIT 1").fetchone():
-            with catalogue.province().session(readonly=False) as session:
-                indicators.pulse(session)
-        counting.figures.append((perf_counter() - began) * 1_000)
         # Nothing of the writing is left to do while pages are read.
         province.execute("VACUUM ANALYZE")
         province.execute("CHECKPOINT")
-    return counting
 
 
 def _pages(overseer: FrontEnd, number: int, rounds: int) -> list[Measured]:
@@ -149,7 +135,7 @@ def _pages(overseer: FrontEnd, number: int, rounds: int) -> list[Measured]:
 
 def _forget() -> None:
     with admin(names_of(PROVINCE.slug).database) as province:
-        for table in ("trip", "verdict", "deviation"):
+        for table in ("shared_month", "shared_finding"):
             province.execute(
                 f"DELETE FROM {table} USING regency"  # noqa: S608
                 " WHERE tenant = code AND slug LIKE 'ukur-%'"
