@@ -117,7 +117,7 @@ def test_an_api_settles_what_it_finds_when_it_starts(world: World, pair_of):
         assert kept(trip) == 0
         api.stop()
         api.start()
-        assert happens(lambda: kept(trip) == 1, 20)
+        assert happens(lambda: kept(trip) == 1, 60)
     finally:
         sweep.start()
         assert happens(lambda: answers(world), 30)
