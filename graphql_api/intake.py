@@ -37,9 +37,9 @@ MOST_WAITING: Final = 100_000
 WRITERS: Final = 2
 """Transactions of a regency at once: while one waits for the disk another takes its form."""
 
-WAIT: Final = 0.001
-MOST_WAITS: Final = 3
-"""A commit waits for more to share it, milliseconds as long as more come, so many at most."""
+MOST_TURNS: Final = 3
+"""A commit waits for more to share it as long as each turn of the loop brings some, so many at
+most."""
 
 PATIENCE: Final = 10.0
 """Seconds after which a phone is told to try again: what it sent may be stored by then."""
@@ -135,7 +135,10 @@ class Intake:
             await asyncio.wait(self._tasks)
 
     def _line(self, tenant: Tenant) -> _Line:
-        return self._lines.setdefault(tenant.slug, _Line())
+        line = self._lines.get(tenant.slug)
+        if line is None:
+            line = self._lines[tenant.slug] = _Line()
+        return line
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -231,9 +234,9 @@ def _tell(told: asyncio.Future[Taken], taken: Taken | None) -> None:
 
 async def _gathered(line: _Line) -> None:
     """Wait for those who come together, as phones do whose last answers came together."""
-    for _ in range(MOST_WAITS):
+    for _ in range(MOST_TURNS):
         before = len(line.waiting)
-        await asyncio.sleep(WAIT)
+        await asyncio.sleep(0)
         if len(line.waiting) == before:
             return
 

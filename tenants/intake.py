@@ -87,11 +87,11 @@ class _Device:
 def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datetime) -> list[Taken]:
     """Log what the phones sent: each fix for the trip of its traveller that it was made on.
 
-    `settle` puts it into the tracks later. Fixes outside every assignment, and those of a pause,
-    are not even logged; that a phone sent such is noted once a day, without a position. What is no
-    fix is kept apart as it came.
+    `settle` puts it into the tracks later; the trip has begun, though. Fixes outside every
+    assignment, and those of a pause, are not even logged; that a phone sent such is noted once a
+    day, without a position. What is no fix is kept apart as it came.
     """
-    devices, sources, tracked = _devices(session, arrivals, zone, now)
+    devices, sources, tracked, issued = _devices(session, arrivals, zone, now)
     sent = [
         (devices[arrival.token_hash], arrival)
         for arrival in arrivals
@@ -114,6 +114,8 @@ def take(session: Session, arrivals: Sequence[Arrival], *, zone: str, now: datet
         if kept.any():
             used, source = np.unique(number[kept], return_inverse=True)
             journal.write(session, fixes.only(kept), source, [sources[each] for each in used])
+            if begun := [_trip(sources[each]) for each in used if each in issued]:
+                session.execute(BEGIN, {"trips": begun, "now": now})
     set_apart(session, apart, left_out, now)
     return [
         devices[arrival.token_hash].taken if arrival.token_hash in devices else UNKNOWN
@@ -147,10 +149,10 @@ def _shown(part: Unusable, tracked: Sequence[Window], now: datetime) -> Unusable
 
 def _devices(
     session: Session, arrivals: Sequence[Arrival], zone: str, now: datetime
-) -> tuple[dict[bytes, _Device], list[bytes], list[Window]]:
+) -> tuple[dict[bytes, _Device], list[bytes], list[Window], set[int]]:
     """The devices that may send, by the hashes of their tokens; that they did is noted.
 
-    Beside them what they may send for, and when that is.
+    Beside them what they may send for, when that is, and the numbers of those not begun.
     """
     times = [arrival.fixes.time for arrival in arrivals]
     others = [
@@ -176,17 +178,20 @@ def _devices(
     devices: dict[bytes, _Device] = {}
     sources: list[bytes] = []
     tracked: list[Window] = []
+    issued: set[int] = set()
     for row in rows:
-        key, device_id, _, asked, source, *dates, paused = row
+        key, device_id, _, asked, source, *dates, paused, not_begun = row
         device = devices.get(key)
         if device is None:
             device = devices[key] = _Device(device_id, Taken(device_id, bool(asked)))
         if source is not None:
+            if not_begun:
+                issued.add(len(sources))
             device.tracked.append(len(sources))
             sources.append(source)
             pauses_of = rested.get(_trip(source), ()) if paused else ()
             tracked.append(windows.window(windows.Dates(*dates), zone, pauses_of))
-    return devices, sources, tracked
+    return devices, sources, tracked, issued
 
 
 def _trip(source: bytes) -> UUID:
@@ -197,12 +202,17 @@ DEVICES: Final = text(
     "SELECT token_hash, device.id, last_seen_at IS NULL OR last_seen_at < :quiet AS quiet,"
     " asked_at > :recent AS asked, uuid_send(trip.id) || uuid_send(device.id) AS source,"
     " starts_on, ends_on, finished_at,"
-    " EXISTS (SELECT 1 FROM pause WHERE pause.trip_id = trip.id) AS paused"
+    " EXISTS (SELECT 1 FROM pause WHERE pause.trip_id = trip.id) AS paused,"
+    " state = 'ISSUED' AS not_begun"
     " FROM device JOIN member ON member.id = device.member_id"
     " LEFT JOIN trip ON traveller_id = member.id AND trip.id = coalesce(device.trip_id, trip.id)"
     " AND state <> 'CANCELLED' AND starts_on <= :last AND ends_on >= :first"
     " WHERE token_hash = ANY(CAST(:hashes AS bytea[]))"
     " AND revoked_at IS NULL AND suspended_at IS NULL ORDER BY device.id, starts_on"
+)
+BEGIN: Final = text(
+    "UPDATE trip SET state = 'ACTIVE', started_at = :now WHERE id IN (SELECT id FROM trip"
+    " WHERE id = ANY(CAST(:trips AS uuid[])) AND state = 'ISSUED' ORDER BY id FOR NO KEY UPDATE)"
 )
 SEEN: Final = text(
     "UPDATE device SET last_seen_at = greatest(last_seen_at, :now), asked_at = NULL WHERE id IN"

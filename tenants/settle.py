@@ -94,7 +94,7 @@ def _settled(tenant: Tenant, most: int, append: Append) -> Settled:
         chains = chunks.lock(session, {each.trip_id for each in sources})
         now = datetime.now(UTC)
         # Read once no change to the trips is under way: what has ended or rests takes no more.
-        tracked, issued = _windows(session, sources, tenant.zone)
+        tracked = _windows(session, sources, tenant.zone)
         inside, paused = windows.divide(sent.time, source, tracked)
         left_out = {
             (UUID(sources[number].device), reason)
@@ -105,8 +105,6 @@ def _settled(tenant: Tenant, most: int, append: Append) -> Settled:
         kept = inside & ~paused
         counts = append(session, sent.only(kept), source[kept], sources, chains)
         moved = {each.trip_id for each, count in zip(sources, counts, strict=True) if count}
-        if begun := moved & issued:
-            session.execute(BEGIN, {"trips": list(begun), "now": now})
         journal.remove(session, entries.ids)
         return Settled(entries.left, len(sent), moved)
 
@@ -117,16 +115,10 @@ TRIPS: Final = text(
     " EXISTS (SELECT 1 FROM pause WHERE trip_id = trip.id) AS paused FROM trip"
     " WHERE id = ANY(CAST(:trips AS uuid[]))"
 )
-BEGIN: Final = text(
-    "UPDATE trip SET state = 'ACTIVE', started_at = :now"
-    " WHERE id = ANY(CAST(:trips AS uuid[])) AND state = 'ISSUED'"
-)
 
 
-def _windows(
-    session: Session, sources: Sequence[Source], zone: str
-) -> tuple[list[Window], set[UUID]]:
-    """When each source is tracked, and which trips have not begun."""
+def _windows(session: Session, sources: Sequence[Source], zone: str) -> list[Window]:
+    """When each source is tracked."""
     trip_ids = list({each.trip_id for each in sources})
     rows = session.connection().execute(TRIPS, {"trips": trip_ids}).all()
     paused = pauses.paused(session, [row.id for row in rows if row.paused])
@@ -135,8 +127,7 @@ def _windows(
         for row in rows
         if row.state != TripState.CANCELLED
     }
-    issued = {row.id for row in rows if row.state == TripState.ISSUED}
-    return [found.get(each.trip_id, NEVER) for each in sources], issued
+    return [found.get(each.trip_id, NEVER) for each in sources]
 
 
 def _append_apart(

@@ -78,6 +78,16 @@ def test_what_is_acknowledged_is_in_the_log_and_what_is_settled_is_not(pair_of):
     assert ask(who.front_end, "startTrip", id=trip["id"])["was"] == "ACTIVE"
 
 
+def test_a_trip_has_begun_with_what_is_acknowledged(people: People, issue, paired):
+    who = people.fresh()
+    trip = issue(who, plan(starts=0))
+    phone = paired(who)
+    with unsettled():
+        assert phone.fixes([datetime.now(UTC) - timedelta(seconds=30)]).status_code == 200
+        paused = ask(who.front_end, "pauseTracking", tripId=trip["id"], reason="Ibadah")
+        assert "id" in paused, "what has not begun cannot be paused"
+
+
 def test_a_phone_s_requests_become_one_chunk(pair_of):
     _, trip, phone = pair_of()
     at = hours(trip, *range(10, 20))
