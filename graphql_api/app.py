@@ -14,13 +14,13 @@ from starlette.routing import Route, WebSocketRoute
 from graphql_api import province, schema
 from graphql_api.announce import Announcements
 from graphql_api.context import Context, ProvinceContext, TenantContext
+from graphql_api.front import console_routes
 from graphql_api.identity import bearer_viewer, same_site, viewer_of
 from graphql_api.intake import Intake
 from graphql_api.limits import SecurityHeaders
 from graphql_api.live import News
 from graphql_api.login import login_routes
 from graphql_api.pairing import profile_route
-from graphql_api.start import start_route
 from graphql_api.track import track_route
 from graphql_api.transport import GraphQLView
 from tenants import catalogue
@@ -127,7 +127,7 @@ def create_app() -> Starlette:
             track_route(),  # most requests are a phone's
             Route("/health", _health),
             *login_routes(),
-            start_route(),
+            *console_routes(),
             profile_route(),
             Route("/province/graphql", of_province),
             WebSocketRoute("/province/graphql", of_province),

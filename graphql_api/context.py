@@ -98,6 +98,7 @@ class TenantContext(Context[Tenant]):
     replies: DataLoader[UUID, list[DeviationReply]] = field(init=False)
     rulings: DataLoader[UUID, list[DeviationRuling]] = field(init=False)
     offices: DataLoader[UUID, Office | None] = field(init=False)
+    names: DataLoader[UUID, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.trips = self._loader(trips.by_ids)
@@ -110,6 +111,7 @@ class TenantContext(Context[Tenant]):
         self.replies = self._loader(verdicts.replies)
         self.rulings = self._loader(verdicts.rulings)
         self.offices = self._loader(people.offices)
+        self.names = self._loader(people.names)
 
     def _loader(
         self, fn: Callable[[Session, Sequence[UUID]], Mapping[UUID, V]]

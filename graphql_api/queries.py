@@ -86,7 +86,8 @@ class Query:
 
     @strawberry.field(
         graphql_type=Connection[Deviation],
-        description="The deviations (*temuan*) that stand on trips you may see, newest first.",
+        description="The deviations (*temuan*) that stand on trips you may see, newest first unless"
+        " asked for otherwise.",
     )
     async def deviations(
         self,
@@ -94,6 +95,7 @@ class Query:
         wanted: DeviationConditions = None,
         first: First = 20,
         after: str | None = None,
+        oldest_first: bool = False,
     ) -> Connection[DeviationRecord]:
         rows = await info.context.read(
             verdicts.page,
@@ -101,6 +103,7 @@ class Query:
             wanted=wanted.value() if wanted else verdicts.DeviationFilter(),
             after=pages.decode_cursor(after, pages.time_key),
             first=pages.first_of(first),
+            oldest_first=oldest_first,
         )
         return pages.connection(rows, first, after, lambda row: (row.found_at, row.id))
 

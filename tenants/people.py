@@ -200,6 +200,12 @@ def offices(session: Session, office_ids: Sequence[UUID]) -> Mapping[UUID, Offic
     return {office.id: office for office in rows}
 
 
+def names(session: Session, member_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+    """The names of members; whoever may see what they signed may know who signed."""
+    rows = session.execute(select(Member.id, Member.name).where(Member.id.in_(member_ids)))
+    return dict(rows.tuples().all())
+
+
 def one(session: Session, member_id: UUID) -> Member:
     """The member with this id, who must exist: the viewer herself."""
     return session.get_one(Member, member_id)
