@@ -4,6 +4,7 @@ import {
   type LngLatBoundsLike,
   Marker,
   NavigationControl,
+  type PositionAnchor,
   ScaleControl,
   setWorkerUrl,
 } from 'maplibre-gl';
@@ -56,11 +57,11 @@ export function chart(box: HTMLElement): Chart {
 }
 
 /** Words on the map, as HTML: text, whatever is in it. */
-export function pin(words: string, kind: string): Marker {
+export function pin(words: string, kind: string, anchor: PositionAnchor = 'center'): Marker {
   const element = document.createElement('span');
   element.className = `pin ${kind}`;
   element.textContent = words;
-  const marker = new Marker({ element, anchor: kind === 'place' ? 'center' : 'bottom' });
+  const marker = new Marker({ element, anchor });
   for (const name of ['role', 'tabindex', 'aria-label']) element.removeAttribute(name);
   return marker;
 }

@@ -188,6 +188,6 @@ const codesOf = (trip: CaseTrip): string[] => trip.legs.map(({ regionCode }) => 
 const lodgingsOf = (trip: CaseTrip): Marker[] =>
   trip.legs.flatMap(({ lodgingLon: lon, lodgingLat: lat, lodgingName }) =>
     lon !== null && lat !== null
-      ? [pin(lodgingName ?? t().map.lodging, 'lodging').setLngLat([lon, lat])]
+      ? [pin(lodgingName ?? t().map.lodging, 'lodging', 'bottom').setLngLat([lon, lat])]
       : [],
   );
