@@ -7,6 +7,7 @@ import strawberry
 
 from graphql_api import pages
 from graphql_api.context import Info
+from graphql_api.enums import Role
 from graphql_api.inputs import DeviationFilterInput, TripFilter
 from graphql_api.pages import Connection
 from graphql_api.types import Deviation, Member, Office, Region, Trip
@@ -46,7 +47,12 @@ class Query:
         graphql_type=Connection[Member], description="The members whose trips you may see, by name."
     )
     async def members(
-        self, info: Info, search: str | None = None, first: First = 20, after: str | None = None
+        self,
+        info: Info,
+        search: str | None = None,
+        first: First = 20,
+        after: str | None = None,
+        role: Role | None = None,
     ) -> Connection[models.Member]:
         rows = await info.context.read(
             people.page,
@@ -54,6 +60,7 @@ class Query:
             search=search,
             after=pages.decode_cursor(after, pages.name_key),
             first=pages.first_of(first),
+            role=role,
         )
         return pages.connection(rows, first, after, lambda row: (row.name, row.id))
 

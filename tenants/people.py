@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import any_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -223,9 +223,12 @@ def page(
     search: str | None,
     after: tuple[str, UUID] | None,
     first: int,
+    role: Role | None = None,
 ) -> list[Member]:
-    """Up to `first` + 1 members whose trips the viewer may see, by name."""
+    """Up to `first` + 1 members whose trips the viewer may see, by name; those of `role` only."""
     query = select(Member).where(members(viewer))
+    if role is not None:
+        query = query.where(any_(Member.roles) == role)
     if search:
         if "\x00" in search:
             raise InvalidInput("search", "bukan nama", "is no name")
