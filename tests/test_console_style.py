@@ -1,7 +1,10 @@
 """The console's source: types, style, and what a first view weighs."""
 
 import re
+import shutil
 import subprocess
+import zipfile
+from pathlib import Path
 
 import pytest
 from node_clients import NODE
@@ -55,3 +58,15 @@ def test_what_a_first_view_weighs() -> None:
         weight = sum((DIST / "assets" / f"{name}.br").stat().st_size for name in names)
         assert weight < FIRST_VIEW, (view, weight, names)
         assert not any("maplibregl" in text_of(name) for name in names if name.endswith(".js"))
+
+
+def test_the_wheel_holds_what_was_built_and_nothing_it_was_made_of(tmp_path: Path) -> None:
+    uv = shutil.which("uv") or CONSOLE.parents[1] / ".uv/bin/uv"
+    subprocess.run([uv, "build", "-q", "-o", tmp_path, CONSOLE.parents[1]], check=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    console = {name for name in names if name.startswith("graphql_api/console/")}
+    built = {str(path.relative_to(CONSOLE.parents[1])) for path in DIST.rglob("*.*")}
+    assert built <= console
+    assert all(name.startswith("graphql_api/console/dist/") for name in console)
+    assert not any("node_modules" in name for name in names)
