@@ -132,7 +132,10 @@ class Counts {
 
   constructor(map: Chart) {
     this.#map = map;
-    map.on('render', () => this.#place());
+    map.on('sourcedata', ({ sourceId, isSourceLoaded }) => {
+      if (sourceId === 'travellers' && isSourceLoaded) this.#place();
+    });
+    map.on('idle', () => this.#place());
   }
 
   remove(): void {
