@@ -14,6 +14,8 @@ export interface Traveller {
 
 const BATCH = 250;
 const AGAIN = 5_000;
+/** Nobody says who has come home, nor what the verdicts are by now. */
+const ANEW = 60_000;
 
 /** Those who are on assignment now, and where; it follows them until it is closed. */
 export class Crowd {
@@ -28,16 +30,18 @@ export class Crowd {
   #stop: () => void = () => {};
   #closed = false;
   #asking = false;
+  #anew = setInterval(() => this.look(), ANEW);
 
   constructor(office: string | null) {
     this.#office = office;
-    this.#look();
+    this.look();
     this.#follow();
   }
 
   close(): void {
     this.#closed = true;
     this.#stop();
+    clearInterval(this.#anew);
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
@@ -50,8 +54,8 @@ export class Crowd {
   }
 
   /** Who is there, by name: at first, and when somebody unknown moves. */
-  async #look(): Promise<void> {
-    if (this.#asking) return;
+  async look(): Promise<void> {
+    if (this.#asking || this.#closed) return;
     this.#asking = true;
     try {
       const { livePositions } = await ask(PresentDocument, { office: this.#office });
@@ -72,7 +76,8 @@ export class Crowd {
     } catch (met) {
       if (!(met instanceof Trouble)) throw met;
       this.trouble = met;
-      if (met.code !== 'NOT_SIGNED_IN' && !this.#closed) this.#later(() => this.#look(), AGAIN);
+      if (met.code === 'NOT_SIGNED_IN') this.close();
+      else if (!this.#closed) this.#later(() => this.look(), AGAIN);
     } finally {
       this.#asking = false;
     }
@@ -92,7 +97,7 @@ export class Crowd {
         this.#later(() => {
           this.#stop();
           this.#follow();
-          this.#look();
+          this.look();
         }, AGAIN);
       },
     );
@@ -108,6 +113,6 @@ export class Crowd {
     }
     this.#moved.clear();
     this.travellers = travellers;
-    if (strangers) this.#look();
+    if (strangers) this.look();
   }
 }
