@@ -16,13 +16,13 @@ from graphql_api import province, schema
 from graphql_api.announce import Announcements
 from graphql_api.context import Context, ProvinceContext, TenantContext
 from graphql_api.export import export_routes
+from graphql_api.front import console_routes
 from graphql_api.identity import bearer_viewer, same_site, viewer_of
 from graphql_api.intake import Intake
 from graphql_api.limits import SecurityHeaders
 from graphql_api.live import News
 from graphql_api.login import login_routes
 from graphql_api.pairing import profile_route
-from graphql_api.start import start_route
 from graphql_api.track import Track
 from graphql_api.transport import GraphQLView
 from tenants import catalogue
@@ -140,7 +140,7 @@ def create_app() -> Starlette:
         routes=[
             Route("/health", _health),
             *login_routes(),
-            start_route(),
+            *console_routes(),
             profile_route(),
             *export_routes(_province_context),
             Route("/province/graphql", of_province),

@@ -113,6 +113,7 @@ class TenantContext(Context[Tenant]):
     rulings: DataLoader[UUID, list[DeviationRuling]] = field(init=False)
     visa: DataLoader[UUID, list[Stamp]] = field(init=False)
     offices: DataLoader[UUID, Office | None] = field(init=False)
+    names: DataLoader[UUID, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.trips = self._loader(trips.by_ids)
@@ -126,6 +127,7 @@ class TenantContext(Context[Tenant]):
         self.rulings = self._loader(verdicts.rulings)
         self.visa = self._loader(received.of_trips)
         self.offices = self._loader(people.offices)
+        self.names = self._loader(people.names)
 
     async def at_province(
         self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs

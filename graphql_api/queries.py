@@ -7,6 +7,7 @@ import strawberry
 
 from graphql_api import pages
 from graphql_api.context import Info
+from graphql_api.enums import Role
 from graphql_api.inputs import DeviationFilterInput, TripFilter
 from graphql_api.pages import Connection
 from graphql_api.types import Deviation, EvidenceHead, Member, Office, Region, Trip
@@ -46,7 +47,12 @@ class Query:
         graphql_type=Connection[Member], description="The members whose trips you may see, by name."
     )
     async def members(
-        self, info: Info, search: str | None = None, first: First = 20, after: str | None = None
+        self,
+        info: Info,
+        search: str | None = None,
+        first: First = 20,
+        after: str | None = None,
+        role: Role | None = None,
     ) -> Connection[models.Member]:
         rows = await info.context.read(
             people.page,
@@ -54,6 +60,7 @@ class Query:
             search=search,
             after=pages.decode_cursor(after, pages.name_key),
             first=pages.first_of(first),
+            role=role,
         )
         return pages.connection(rows, first, after, lambda row: (row.name, row.id))
 
@@ -86,7 +93,8 @@ class Query:
 
     @strawberry.field(
         graphql_type=Connection[Deviation],
-        description="The deviations (*temuan*) that stand on trips you may see, newest first.",
+        description="The deviations (*temuan*) that stand on trips you may see, newest first unless"
+        " asked for otherwise.",
     )
     async def deviations(
         self,
@@ -94,6 +102,7 @@ class Query:
         wanted: DeviationConditions = None,
         first: First = 20,
         after: str | None = None,
+        oldest_first: bool = False,
     ) -> Connection[DeviationRecord]:
         rows = await info.context.read(
             verdicts.page,
@@ -101,6 +110,7 @@ class Query:
             wanted=wanted.value() if wanted else verdicts.DeviationFilter(),
             after=pages.decode_cursor(after, pages.time_key),
             first=pages.first_of(first),
+            oldest_first=oldest_first,
         )
         return pages.connection(rows, first, after, lambda row: (row.found_at, row.id))
 

@@ -92,6 +92,10 @@ class AssignmentLetter(_Row):
     purpose: str = strawberry.field(description="*Maksud perjalanan dinas*.")
     signed_by_id: UUID = strawberry.field(description="The member who sends (*pemberi tugas*).")
 
+    @strawberry.field(description="Her name.")
+    async def signed_by_name(row: strawberry.Parent[models.AssignmentLetter], info: Info) -> str:
+        return await info.context.names.load(row.signed_by_id)
+
 
 @strawberry.type(description="A destination of a trip, with its local dates, both included.")
 class Leg(_Row):
@@ -200,6 +204,10 @@ class Reply(_Row):
     body: str
     replied_at: datetime
 
+    @strawberry.field(description="Whose words they are.")
+    async def member_name(row: strawberry.Parent[DeviationReply], info: Info) -> str:
+        return await info.context.names.load(row.member_id)
+
 
 @strawberry.type(description="What an inspector decided about a deviation, and why.")
 class Ruling(_Row):
@@ -207,6 +215,10 @@ class Ruling(_Row):
     upheld: bool
     reason: str
     ruled_at: datetime
+
+    @strawberry.field(description="Who decided.")
+    async def member_name(row: strawberry.Parent[DeviationRuling], info: Info) -> str:
+        return await info.context.names.load(row.member_id)
 
 
 @strawberry.type(description="One way in which track and plan differ (*temuan*): a case.")

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import any_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -200,6 +200,12 @@ def offices(session: Session, office_ids: Sequence[UUID]) -> Mapping[UUID, Offic
     return {office.id: office for office in rows}
 
 
+def names(session: Session, member_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+    """The names of members; whoever may see what they signed may know who signed."""
+    rows = session.execute(select(Member.id, Member.name).where(Member.id.in_(member_ids)))
+    return dict(rows.tuples().all())
+
+
 def one(session: Session, member_id: UUID) -> Member:
     """The member with this id, who must exist: the viewer herself."""
     return session.get_one(Member, member_id)
@@ -217,9 +223,12 @@ def page(
     search: str | None,
     after: tuple[str, UUID] | None,
     first: int,
+    role: Role | None = None,
 ) -> list[Member]:
-    """Up to `first` + 1 members whose trips the viewer may see, by name."""
+    """Up to `first` + 1 members whose trips the viewer may see, by name; those of `role` only."""
     query = select(Member).where(members(viewer))
+    if role is not None:
+        query = query.where(any_(Member.roles) == role)
     if search:
         if "\x00" in search:
             raise InvalidInput("search", "bukan nama", "is no name")

@@ -84,13 +84,15 @@ def page(
     wanted: DeviationFilter,
     after: tuple[datetime, UUID] | None,
     first: int,
+    oldest_first: bool = False,
 ) -> list[DeviationRecord]:
-    """Up to `first` + 1 deviations, newest first."""
+    """Up to `first` + 1 deviations, by the time they were found."""
     query = access.deviations(viewer).where(*wanted.conditions())
+    keys = (DeviationRecord.found_at, DeviationRecord.id)
     if after is not None:
-        query = query.where(tuple_(DeviationRecord.found_at, DeviationRecord.id) < after)
-    newest = query.order_by(DeviationRecord.found_at.desc(), DeviationRecord.id.desc())
-    return list(session.scalars(newest.limit(first + 1)))
+        query = query.where(tuple_(*keys) > after if oldest_first else tuple_(*keys) < after)
+    order = keys if oldest_first else [key.desc() for key in keys]
+    return list(session.scalars(query.order_by(*order).limit(first + 1)))
 
 
 def reply(session: Session, viewer: Viewer, deviation_id: UUID, *, body: str) -> DeviationRecord:
