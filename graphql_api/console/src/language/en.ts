@@ -19,6 +19,7 @@ export const en: Messages = {
     ATTENDANCE_CONFLICT: 'Contradicts attendance',
     LOW_COVERAGE: 'Too little track',
     REPORT_LATE: 'Report late',
+    VISUM_MISMATCH: 'Visum against track',
   },
   severities: { HIGH: 'High', MEDIUM: 'Medium', LOW: 'Low', NOTE: 'Note' },
   states: {

@@ -27,6 +27,7 @@ const kinds: Record<DeviationKind, string> = {
   ATTENDANCE_CONFLICT: 'Bertentangan dengan presensi',
   LOW_COVERAGE: 'Jejak tidak cukup',
   REPORT_LATE: 'Laporan terlambat',
+  VISUM_MISMATCH: 'Visum tidak cocok dengan jejak',
 };
 const severities: Record<Severity, string> = {
   HIGH: 'Berat',
