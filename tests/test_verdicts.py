@@ -171,7 +171,7 @@ def test_a_new_ruleset_makes_another_verdict_and_keeps_the_old(world: World, peo
             kept = session.scalars(
                 select(VerdictRecord)
                 .where(VerdictRecord.trip_id == UUID(trip), VerdictRecord.final)
-                .order_by(VerdictRecord.ruleset)
+                .order_by(VerdictRecord.ruleset, VerdictRecord.evaluated_at)
             ).all()
         assert [(row.ruleset, row.outcome, row.current) for row in kept[-2:]] == [
             (1, "CONFORMS", False),
