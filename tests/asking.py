@@ -183,6 +183,7 @@ TABLES = {
 
 
 def contents(slug: str) -> dict[str, Any]:
+    unlogged(slug)
     digest = "(SELECT (count(*), md5(string_agg(({row})::text, ',' ORDER BY ({row})::text)))::text"
     tables = (
         f"{digest.format(row=row)} FROM {table} t) AS {table}" for table, row in TABLES.items()
