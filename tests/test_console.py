@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from browsing import chromium, heading, visiting  # noqa: F401
 from conftest import SAMARINDA, SANGATTA, VERDICT, fixes_at, plan, record, today, verdict
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 # ruff: noqa: F811, RUF001
 
@@ -39,7 +39,7 @@ def test_from_the_queue_to_the_case_to_reply_and_ruling(visiting, case):
         page = visit.sign_in("inspektur")
         heading(page, "Antrean temuan")
         visit.accessible()
-        page.get_by_role("link", name=who.name).first.click()
+        in_queue(page, who.name).click()
         heading(page, who.name)
         assert page.url.endswith(f"/samarinda/trips/{trip['id']}")
         page.locator(".map canvas").wait_for()
@@ -69,7 +69,19 @@ def test_from_the_queue_to_the_case_to_reply_and_ruling(visiting, case):
         expect(finding.locator("blockquote").last).to_contain_text("Wahyu Inspektur")
         page.get_by_role("link", name="Temuan").click()
         page.get_by_label("Sudah diputus").check()
-        page.get_by_role("link", name=who.name).first.wait_for()
+        in_queue(page, who.name)
+
+
+def in_queue(page: Page, name: str) -> Locator:
+    """The link to somebody's case, however many wait longer."""
+    found = page.get_by_role("link", name=name).first
+    more = page.get_by_role("button", name="Tampilkan berikutnya").first
+    for _ in range(40):
+        found.or_(more).first.wait_for()
+        if found.is_visible():
+            return found
+        more.click()
+    raise AssertionError(f"{name} is not in the queue")
 
 
 def found_in(who, trip):
