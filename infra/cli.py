@@ -12,12 +12,13 @@ from uuid import UUID
 import psycopg
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from infra.evaluate import evaluate
 from infra.processes import ENVIRONMENT, state_folder
 from infra.rules import rules_commands
-from tenants import birth, catalogue, rates
+from tenants import birth, catalogue, moving, rates
 from tenants.boundaries import add_boundary_set
 from tenants.models import Role
 from tenants.people import Invitation, add_member
@@ -47,6 +48,15 @@ ClientId = Annotated[str, typer.Option("--client-id")]
 ClientSecret = Annotated[str | None, typer.Option(envvar="JEJAK_CLIENT_SECRET")]
 Audience = Annotated[str, typer.Option("--audience", help="What access tokens are for (aud).")]
 Algorithm = Annotated[list[str], typer.Option("--algorithm", help="Pinned; may be repeated.")]
+Target = Annotated[
+    str, typer.Option("--to", envvar="JEJAK_TARGET_DSN", help="Administrator's DSN there.")
+]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--from", envvar="JEJAK_SOURCE_DSN", help="Where it is, unless at JEJAK_SERVER_DSN."
+    ),
+]
 IdentityClaim = Annotated[str, typer.Option("--identity-claim", help="Names whom was invited.")]
 RS256 = ["RS256"]
 
@@ -162,12 +172,43 @@ def resume(slug: Slug) -> None:
 def drop(
     slug: Slug,
     confirm: Annotated[str, typer.Option(prompt="Type the slug again, all its data goes")],
+    source: Source = None,
 ) -> None:
     """Remove a regency and all its data, for good."""
     if confirm != slug:
         console.print("Not dropped.")
         raise typer.Exit(1)
-    birth.drop_tenant(slug)
+    birth.drop_tenant(slug, server=source)
+
+
+@tenant_commands.command()
+def move(
+    slug: Slug,
+    to: Target,
+    source: Source = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Keep no copy at the old place.")] = False,
+) -> None:
+    """Move a regency to another PostgreSQL server while it works; writes pause for a moment."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(slug, total=1.0)
+        moved = moving.move_tenant(
+            slug,
+            to=to,
+            source=source,
+            drop=drop,
+            on_step=lambda step: progress.update(bar, description=f"{slug}: {step}"),
+            on_copied=lambda share: progress.update(bar, completed=share),
+        )
+    console.print(
+        f"{slug}: {moved.size / 1e6:.0f} MB moved, writes paused for {moved.paused:.1f} s",
+        highlight=False,
+    )
+    if moved.kept:
+        console.print(f"the old database is kept as {moved.kept}", highlight=False)
+    for step in moved.left:
+        console.print(f"not tidied up: {step}", markup=False, highlight=False)
+    if moved.left:
+        raise typer.Exit(1)
 
 
 @regions_commands.command("import")

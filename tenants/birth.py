@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
-from typing import LiteralString
 from zoneinfo import available_timezones
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
@@ -23,8 +21,18 @@ from tenants.migrate import Schema, upgrade
 from tenants.problems import InvalidInput, UnknownTenant
 from tenants.realm import Issuer, RealmState, forget_engine
 from tenants.regions import CODE, shipped
-from tenants.server import TEMPLATE, Names, admin, create_database, drop_database, names_of, run
-from tenants.settings import settings
+from tenants.server import (
+    TEMPLATE,
+    Names,
+    admin,
+    create_database,
+    drop_database,
+    home,
+    is_at,
+    names_of,
+    run,
+)
+from tenants.sharing import drop_slot, drop_subscription, forget_regency, subscribe
 
 CONTROL = "jejak_control"
 RESERVED = frozenset(
@@ -75,10 +83,12 @@ def add_tenant(
     zone: str,
     issuer: Issuer,
     on_step: Callable[[str], object] = str,
+    fill: Callable[[str], object] | None = None,
 ) -> None:
     """A regency is born: database, schema, boundaries, rules, subscription, catalogue entry.
 
-    When a step fails, all that the steps before it made is removed again and the error raised.
+    `fill`, told the owner's DSN, is called in place of adding boundaries and rules. When a step
+    fails, all that the steps before it made is removed again and the error raised.
     Raises `InvalidInput` for a slug or code that cannot be, or is taken.
     """
     _check(slug, code, zone)
@@ -94,10 +104,10 @@ def add_tenant(
             share_role=names.share,
             code=code,
         )
-        on_step("boundaries and rules")
-        _seed(dsns[names.owner])
+        on_step("contents")
+        (fill or _seed)(dsns[names.owner])
         on_step("sharing")
-        _subscribe(names, dsns[names.share], slug, code, name, undo)
+        subscribe(names, dsns[names.share], slug, code, name, undo)
         on_step("catalogue")
         _enter(slug, "REGENCY", code, name, zone, dsns[names.app], dsns[names.owner], issuer)
         undo.pop_all()
@@ -126,100 +136,6 @@ def _seed(owner_dsn: str) -> None:
             " VALUES (1, %s, %s, %s)",
             [date(2024, 1, 1), FIRST_RULESET_BASIS, Jsonb({})],
         )
-
-
-def _subscribe(
-    names: Names, share_dsn: str, slug: str, code: str, name: str, undo: ExitStack
-) -> None:
-    """The province receives what the tenant publishes.
-
-    Inside one cluster CREATE SUBSCRIPTION would wait for its own transaction to end while it makes
-    the slot, for ever: so the slot is made first.
-    """
-    slot = names.database
-    with admin(names.database) as tenant:
-        tenant.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
-    undo.callback(_drop_slot, slot)
-    province = names_of(PROVINCE_SLUG).database
-    with admin(province) as connection:
-        connection.execute(
-            "INSERT INTO regency (code, slug, name) VALUES (%s, %s, %s)", [code, slug, name]
-        )
-        undo.callback(_forget_regency, code)
-        connection.execute(
-            sql.SQL(
-                "CREATE SUBSCRIPTION {name} CONNECTION {dsn} PUBLICATION province"
-                " WITH (create_slot = false, slot_name = {slot})"
-            ).format(
-                name=sql.Identifier(names.database),
-                dsn=sql.Literal(share_dsn),
-                slot=sql.Literal(slot),
-            )
-        )
-        undo.callback(_drop_subscription, names.database)
-
-
-def _drop_subscription(name: str) -> None:
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        if connection.execute(
-            "SELECT 1 FROM pg_subscription WHERE subname = %s", [name]
-        ).fetchone():
-            run(connection, "ALTER SUBSCRIPTION {name} DISABLE", name=name)
-            run(connection, "ALTER SUBSCRIPTION {name} SET (slot_name = NONE)", name=name)
-            _end_copying(connection, name)
-            run(connection, "DROP SUBSCRIPTION {name}", name=name)
-
-
-def _end_copying(connection: psycopg.Connection, name: str) -> None:
-    """End what still copies a disabled subscription's tables, and its slots.
-
-    Inside one cluster a slot in the making waits for every open transaction to end, so for that of
-    DROP SUBSCRIPTION too, which waits for the slot: for ever.
-    """
-    connection.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_subscription"
-        " WHERE subname = %s AND pid IS NOT NULL",
-        [name],
-    )
-    _end_slots(
-        connection,
-        "JOIN pg_subscription ON slot_name LIKE 'pg\\_' || pg_subscription.oid || '\\_sync\\_%%'"
-        " WHERE subname = %s",
-        [name],
-    )
-
-
-def _drop_slot(slot: str) -> None:
-    with admin() as connection:
-        _end_slots(
-            connection,
-            "WHERE slot_name = %s OR slot_name LIKE 'pg\\_%%' AND NOT active AND database = %s",
-            [slot, slot],
-        )
-
-
-def _end_slots(connection: psycopg.Connection, which: LiteralString, parameters: list[str]) -> None:
-    """Drop replication slots with whoever still reads them; one that went by itself is fine."""
-    for slot, active_pid in connection.execute(
-        sql.SQL("SELECT slot_name, active_pid FROM pg_replication_slots ") + sql.SQL(which),
-        parameters,
-    ).fetchall():
-        if active_pid is not None:
-            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [active_pid])
-        connection.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
-            " WHERE slot_name = %s",
-            [slot],
-        )
-
-
-def _forget_regency(code: str) -> None:
-    """Remove a regency, and all that it published, from the province."""
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        for table in ("trip", "verdict", "deviation"):
-            statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
-            connection.execute(statement.format(table=sql.Identifier(table)), [code])
-        connection.execute("DELETE FROM regency WHERE code = %s", [code])
 
 
 def _enter(
@@ -297,9 +213,16 @@ def set_state(slug: str, state: RealmState) -> None:
     catalogue.read_again()
 
 
-def drop_tenant(slug: str) -> None:
-    """Remove a regency: catalogue entry, subscription, slot, database and roles; final."""
+def drop_tenant(slug: str, *, server: str | None = None) -> None:
+    """Remove a regency: catalogue entry, subscription, slot, database and roles; final.
+
+    `server` is the administrator's DSN of the server it was moved to. Raises `InvalidInput` when
+    it is not there, and `UnknownTenant`.
+    """
     names = names_of(slug)
+    place = server or home()
+    if not is_at(owner_dsn(slug), place):
+        raise InvalidInput("from", "bukan tempat daerah ini", "is not where this regency is")
     with admin(CONTROL) as control:
         row = control.execute(
             "DELETE FROM realm WHERE slug = %s AND kind = 'REGENCY' RETURNING code, dsn", [slug]
@@ -309,10 +232,10 @@ def drop_tenant(slug: str) -> None:
     code, dsn = row
     catalogue.read_again()
     forget_engine(decrypt(dsn))
-    _drop_subscription(names.database)
-    _drop_slot(names.database)
-    _forget_regency(code)
-    with admin() as connection:
+    drop_subscription(names.database)
+    drop_slot(names.database, server=place)
+    forget_regency(code)
+    with admin(server=place) as connection:
         drop_database(connection, names.database)
         for role in (names.app, names.owner, names.share):
             run(connection, "DROP ROLE IF EXISTS {role}", role=role)
@@ -328,9 +251,7 @@ def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
             "SELECT slug, kind, code, owner_dsn FROM realm ORDER BY kind, code"
         ).fetchall()
     control = Names(CONTROL)
-    as_owner = make_conninfo(
-        settings().server_dsn or "", dbname=CONTROL, options=f"-c role={control.owner}"
-    )
+    as_owner = make_conninfo(home(), dbname=CONTROL, options=f"-c role={control.owner}")
     yield "control", upgrade(Schema.CONTROL, as_owner, app_role=control.app)
     for slug, kind, code, owner_dsn in rows:
         names = names_of(slug)

@@ -150,7 +150,7 @@ def test_a_role_that_may_do_more_is_refused(world: World) -> None:
     forget_engine(powerful.dsn)
 
 
-@pytest.mark.parametrize("step", ["upgrade", "_seed", "_subscribe", "_enter"])
+@pytest.mark.parametrize("step", ["upgrade", "_seed", "subscribe", "_enter"])
 def test_a_failed_birth_leaves_nothing_behind(
     world: World, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
