@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -20,11 +22,13 @@ from infra.processes import ENVIRONMENT, state_folder
 from infra.rules import rules_commands
 from tenants import birth, catalogue, moving, rates
 from tenants.boundaries import add_boundary_set
+from tenants.export import export_tenant
 from tenants.models import Role
 from tenants.people import Invitation, add_member
 from tenants.problems import Problem
 from tenants.realm import Issuer, RealmState
 from tenants.region_files import RegionFileError, read_regions
+from tenants.restoring import import_tenant, read_export
 from tenants.server import prepare_server
 from tenants.settings import MissingSetting
 from workers.ruleset import UnknownParameter
@@ -77,6 +81,7 @@ def main() -> None:
         MissingSetting,
         UnknownParameter,
         psycopg.OperationalError,
+        OSError,
     ) as problem:
         message = problem.message_en if isinstance(problem, Problem) else str(problem).strip()
         Console(stderr=True).print(f"jejak: {message}", markup=False, highlight=False)
@@ -189,7 +194,7 @@ def move(
     drop: Annotated[bool, typer.Option("--drop", help="Keep no copy at the old place.")] = False,
 ) -> None:
     """Move a regency to another PostgreSQL server while it works; writes pause for a moment."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with _progress() as progress:
         bar = progress.add_task(slug, total=1.0)
         moved = moving.move_tenant(
             slug,
@@ -209,6 +214,55 @@ def move(
         console.print(f"not tidied up: {step}", markup=False, highlight=False)
     if moved.left:
         raise typer.Exit(1)
+
+
+def _progress() -> Progress:
+    return Progress(console=Console(stderr=True), transient=True)
+
+
+def _rows(progress: Progress, slug: str) -> Callable[[str, int, int], None]:
+    """Shows which table is at work, and the share of all rows that is done."""
+    bar = progress.add_task(slug)
+    return lambda table, done, whole: progress.update(
+        bar, description=f"{slug}: {table}", completed=done, total=whole
+    )
+
+
+@tenant_commands.command("export")
+def export(
+    slug: Slug,
+    folder: Annotated[Path, typer.Argument(help="Empty, or made; for its owner alone.")],
+) -> None:
+    """Write all that a regency owns into a folder: CSV, GeoPackage, and a manifest."""
+    with _progress() as progress:
+        exported = export_tenant(slug, folder, on_rows=_rows(progress, slug))
+    console.print(
+        f"{slug}: {exported.rows} rows of {exported.tables} tables, {exported.size / 1e6:.1f} MB",
+        highlight=False,
+    )
+
+
+@tenant_commands.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="What `jejak tenant export` wrote.")],
+    slug: Annotated[str | None, typer.Option(help="Another name in the address.")] = None,
+    issuer: Annotated[str | None, typer.Option(help="Another OpenID issuer.")] = None,
+    client_id: Annotated[str | None, typer.Option()] = None,
+    audience: Annotated[str | None, typer.Option(help="Another aud of access tokens.")] = None,
+    client_secret: ClientSecret = None,
+) -> None:
+    """Make a regency of an export, whole or not at all; what is not said is as it was."""
+    found = read_export(folder)
+    signing = replace(
+        found.issuer,
+        url=issuer or found.issuer.url,
+        client_id=client_id or found.issuer.client_id,
+        audience=audience or found.issuer.audience,
+        client_secret=client_secret,
+    )
+    with _progress() as progress:
+        import_tenant(found, slug=slug, issuer=signing, on_rows=_rows(progress, slug or found.slug))
+    console.print(f"{found.name} ({found.code}): /{slug or found.slug}/graphql", highlight=False)
 
 
 @regions_commands.command("import")

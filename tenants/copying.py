@@ -12,7 +12,7 @@ from psycopg import sql
 from tenants.problems import Problem
 from tenants.server import Names, create_role, dsn_of, run
 from tenants.sharing import drop_slot, drop_subscription
-from tenants.tables import partitions, tables, version
+from tenants.tables import add_partitions, all_tables, partitions, version
 
 STALLED: Final = 120.0
 """Seconds without progress after which copying is given up."""
@@ -61,16 +61,8 @@ def make_alike(move: Move, there: psycopg.Connection) -> None:
             "skemanya bukan yang terbaru; jalankan jejak tenant migrate",
             "its schema is not the newest; run jejak tenant migrate",
         )
-    names = {name for _, name, _ in partitions(there)}
     run(there, "SET ROLE {owner}", owner=move.names.owner)
-    for parent, name, bounds in partitions(move.here):
-        if name not in names:
-            there.execute(
-                sql.SQL("CREATE TABLE {} PARTITION OF {} ").format(
-                    sql.Identifier(name), sql.Identifier(parent)
-                )
-                + sql.SQL(bounds)
-            )
+    add_partitions(there, partitions(move.here))
     there.execute("RESET ROLE")
     there.execute(sql.SQL("TRUNCATE ") + all_tables(there))
 
@@ -87,10 +79,6 @@ def create_slot(connection: psycopg.Connection, name: str) -> None:
         ) from None
     finally:
         connection.execute("RESET statement_timeout")
-
-
-def all_tables(connection: psycopg.Connection) -> sql.Composed:
-    return sql.SQL(", ").join(table.identifier for table in tables(connection))
 
 
 def replicate(move: Move, there: psycopg.Connection, undo: ExitStack) -> None:

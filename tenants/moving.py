@@ -23,7 +23,6 @@ from tenants.copying import (
     STALLED,
     CannotMove,
     Move,
-    all_tables,
     await_copy,
     create_slot,
     make_alike,
@@ -47,7 +46,7 @@ from tenants.server import (
     run,
 )
 from tenants.sharing import PROVINCE, drop_slot, drop_subscription
-from tenants.tables import sequences, set_sequences, unidentified
+from tenants.tables import all_tables, sequences, set_sequences, unidentified
 
 OLDEST_SERVER: Final = 150_000
 """PostgreSQL 15: the publications have row filters and column lists."""

@@ -1,5 +1,6 @@
 """What a regency's database holds, asked of PostgreSQL itself: no table is forgotten in a list."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -68,6 +69,9 @@ SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace A
 ORDER BY 1"""
 
 
+BOUNDS: Final = re.compile(r"DEFAULT|FOR VALUES FROM \('[-+:. 0-9]+'\) TO \('[-+:. 0-9]+'\)")
+
+
 def tables(connection: psycopg.Connection) -> list[Table]:
     """All tables but Alembic's, those that others refer to first."""
     found = {
@@ -99,6 +103,22 @@ def partitions(connection: psycopg.Connection) -> list[tuple[str, str, str]]:
     return connection.execute(PARTITIONS).fetchall()
 
 
+def add_partitions(connection: psycopg.Connection, wanted: Iterable[tuple[str, str, str]]) -> None:
+    """Those that another database has and this one lacks; raises `ValueError` for odd bounds."""
+    known = {name for _, name, _ in partitions(connection)}
+    for parent, name, bounds in wanted:
+        if name in known:
+            continue
+        if not BOUNDS.fullmatch(bounds):
+            raise ValueError(bounds)
+        connection.execute(
+            sql.SQL("CREATE TABLE {} PARTITION OF {} ").format(
+                sql.Identifier(name), sql.Identifier(parent)
+            )
+            + sql.SQL(bounds)
+        )
+
+
 def sequences(connection: psycopg.Connection) -> dict[str, tuple[int, bool]]:
     """Of each sequence its last value, and whether that was given out."""
     found = {}
@@ -116,3 +136,8 @@ def set_sequences(
     """Go on counting where another database was."""
     for name, (last, called) in values:
         connection.execute("SELECT setval(quote_ident(%s)::regclass, %s, %s)", [name, last, called])
+
+
+def all_tables(connection: psycopg.Connection) -> sql.Composed:
+    """Their names, as a statement has them."""
+    return sql.SQL(", ").join(table.identifier for table in tables(connection))
