@@ -9,7 +9,7 @@ import pytest
 import shapely
 from conftest import People
 
-from infra.benchmarks import birth, evaluate, ingest, news, read, track, trouble
+from infra.benchmarks import birth, evaluate, ingest, move, news, read, track, trouble
 from infra.benchmarks.journeys import outlines
 from infra.benchmarks.measure import Report
 from infra.front_end import Refused
@@ -66,6 +66,11 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             ["Rasio kelahiran : CREATE EXTENSION postgis: "],
         ),
         (
+            lambda *where: move.measure(*where, rounds=2, uploads=16),
+            3,
+            ["Baris dipindahkan: "],
+        ),
+        (
             lambda *where: evaluate.measure(
                 *where, rounds=1, peers={"sebanding": [sys.executable, "-c", PEER]}
             ),
@@ -77,7 +82,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             ],
         ),
     ],
-    ids=["ingest", "track", "trouble", "read", "news", "birth", "evaluate"],
+    ids=["ingest", "track", "trouble", "read", "news", "birth", "move", "evaluate"],
 )
 def test_a_benchmark_says_its_ratios(
     world: World,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from infra import world
-from infra.benchmarks import accuracy, birth, evaluate, ingest, news, read, track, trouble
+from infra.benchmarks import accuracy, birth, evaluate, ingest, move, news, read, track, trouble
 from infra.benchmarks.measure import HOME, Report
 from infra.processes import stop_on_signals
 from infra.stories import Traveller
@@ -23,6 +23,7 @@ KINDS: Final[dict[str, tuple[Callable[..., Report], tuple[str, ...]]]] = {
     "trouble": (trouble.measure, ("api",)),
     "news": (news.measure, EVERYTHING),
     "birth": (birth.measure, ()),
+    "move": (move.measure, ("api",)),
     "evaluate": (evaluate.measure, ()),
 }
 
