@@ -19,6 +19,7 @@ STATUSES = {
     "UNKNOWN_TENANT": 404,
     "NOT_SIGNED_IN": 401,
     "UNAVAILABLE": 503,
+    "BEING_MOVED": 503,
     "ISSUER_UNAVAILABLE": 503,
 }
 """HTTP statuses of problems met before GraphQL; any other is 403."""

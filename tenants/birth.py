@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
@@ -31,11 +31,12 @@ from tenants.server import (
     admin,
     create_database,
     drop_database,
+    home,
+    is_at,
     names_of,
     prepare_server,
     run,
 )
-from tenants.settings import settings
 
 RESERVED = frozenset(
     {
@@ -89,12 +90,14 @@ def add_tenant(
     server: str | None = None,
     terms: Terms | None = None,
     on_step: Callable[[str], object] = str,
+    fill: Callable[[str], object] | None = None,
 ) -> None:
     """A regency is born: database, schema, boundaries, rules, subscriptions, catalogue entry.
 
     Its database is on the province's server, or on the one behind the administrator's DSN `server`.
     `terms` are those of its first sharing agreement; left out, it shares all cases by pseudonym
-    from today on. When a step fails, all that the steps before it made is removed again and the
+    from today on. `fill`, told the owner's DSN, is called in place of adding boundaries, rules and
+    that agreement. When a step fails, all that the steps before it made is removed again and the
     error raised. Raises `InvalidInput` for a slug or code that cannot be, or is taken.
     """
     _check(slug, code, zone)
@@ -114,11 +117,13 @@ def add_tenant(
             share_role=names.share,
             code=code,
         )
-        on_step("boundaries and rules")
-        _seed(dsns[names.owner])
+        on_step("contents")
+        (fill or _seed)(dsns[names.owner])
         on_step("sharing")
         dsn, owner = dsns[names.app], dsns[names.owner]
-        _agree(Tenant(slug, code, name, owner, issuer, RealmState.ACTIVE, zone=zone), terms)
+        pseudonyms.give_key(owner)
+        if fill is None:
+            _agree(Tenant(slug, code, name, owner, issuer, RealmState.ACTIVE, zone=zone), terms)
         _introduce(slug, code, name, undo)
         for publication in names.slots:
             subscriptions.subscribe(names, publication, dsns[names.share], undo)
@@ -154,8 +159,7 @@ def _seed(owner_dsn: str) -> None:
 
 
 def _agree(owner: Tenant, terms: Terms | None) -> None:
-    """The first agreement, and the key that its pseudonyms need."""
-    pseudonyms.give_key(owner.dsn)
+    """The first agreement."""
     now = datetime.now(UTC)
     first = terms or Terms(
         FIRST_AGREEMENT,
@@ -287,7 +291,8 @@ def set_state(slug: str, state: RealmState) -> None:
 def drop_tenant(slug: str, server: str | None = None) -> None:
     """Remove a regency: catalogue entry, subscriptions, slots, database and roles; final.
 
-    `server` is as in `add_tenant`; raises `InvalidInput` when its database is not there.
+    `server` is as in `add_tenant`, or where it was moved to; raises `InvalidInput` when its
+    database is not there.
     """
     names = names_of(slug)
     with admin(server=server) as there, admin(CONTROL) as control:
@@ -298,7 +303,7 @@ def drop_tenant(slug: str, server: str | None = None) -> None:
             raise UnknownTenant
         code, *dsns = row
         dsns = [decrypt(dsn) for dsn in dsns if dsn]
-        if _place(dsns[0]) != (there.info.host, there.info.port):
+        if not is_at(dsns[0], server or home()):
             raise InvalidInput("server", "bukan server daerah ini", "is not this regency's")
         control.execute("DELETE FROM realm WHERE slug = %s", [slug])
         catalogue.read_again()
@@ -314,11 +319,6 @@ def drop_tenant(slug: str, server: str | None = None) -> None:
             run(there, "DROP ROLE IF EXISTS {role}", role=role)
 
 
-def _place(dsn: str) -> tuple[str, int]:
-    parts = conninfo_to_dict(dsn)
-    return str(parts.get("host", "")), int(parts.get("port") or 5432)
-
-
 def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
     """Migrate control, province and every regency; yields each with what came of it.
 
@@ -326,9 +326,7 @@ def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
     stops none of the others: the caller reports it and exits non-zero.
     """
     control = Names(CONTROL)
-    as_control_owner = make_conninfo(
-        settings().server_dsn or "", dbname=CONTROL, options=f"-c role={control.owner}"
-    )
+    as_control_owner = make_conninfo(home(), dbname=CONTROL, options=f"-c role={control.owner}")
     yield "control", upgrade(Schema.CONTROL, as_control_owner, app_role=control.app)
     with admin(CONTROL) as connection:
         rows = connection.execute(

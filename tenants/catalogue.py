@@ -12,11 +12,22 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tenants.problems import UnknownTenant
-from tenants.realm import Issuer, Province, Realm, RealmState, Tenant, sqlalchemy_url
+from tenants.realm import (
+    Issuer,
+    Province,
+    Realm,
+    RealmState,
+    Tenant,
+    move_engine,
+    sqlalchemy_url,
+    when_unreachable,
+)
 from tenants.settings import settings
 
 PROVINCE_SLUG: Final = "province"
 FRESH_SECONDS: Final = 5.0
+DOUBTFUL_SECONDS: Final = 0.25
+"""So old, what was read is read again when a database cannot be reached: it may have moved."""
 
 
 class Base(DeclarativeBase):
@@ -71,8 +82,8 @@ def decrypt(secret: str) -> str:
 class _Catalogue:
     """All realms, read again when older than `FRESH_SECONDS`.
 
-    A suspension therefore takes effect within that time in every process. When the control
-    database does not answer, what was last read goes on being served.
+    A suspension therefore takes effect within that time in every process, a move at once. When the
+    control database does not answer, what was last read goes on being served.
     """
 
     def __init__(self) -> None:
@@ -83,13 +94,17 @@ class _Catalogue:
             sqlalchemy_url(settings().control_dsn), pool_size=1, max_overflow=2, pool_pre_ping=True
         )
 
-    def realms(self) -> dict[str, Realm]:
+    def realms(self, *, fresh: float = FRESH_SECONDS) -> dict[str, Realm]:
         with self._lock:
-            if time.monotonic() - self._read_at > FRESH_SECONDS:
+            if time.monotonic() - self._read_at > fresh:
+                before = self._realms
                 try:
                     with Session(self._engine) as session:
                         records = session.scalars(select(RealmRecord).order_by(RealmRecord.code))
                         self._realms = {record.slug: record.opened() for record in records}
+                    for slug, known in before.items():
+                        if slug in self._realms and self._realms[slug].dsn != known.dsn:
+                            move_engine(known.dsn, self._realms[slug].dsn)
                 except OperationalError:
                     if not self._realms:
                         raise
@@ -106,6 +121,14 @@ class _Catalogue:
 @cache
 def _catalogue() -> _Catalogue:
     return _Catalogue()
+
+
+def _look_again() -> None:
+    if _catalogue.cache_info().currsize:
+        _catalogue().realms(fresh=DOUBTFUL_SECONDS)
+
+
+when_unreachable(_look_again)
 
 
 def realm(slug: str) -> Realm:

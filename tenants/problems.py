@@ -57,6 +57,14 @@ class ProvinceUnavailable(Problem):
 
 
 @dataclass(eq=False)
+class BeingMoved(Unavailable):
+    """The realm is changing its server, which takes seconds; what was to be written was not."""
+
+    message_id = "Data daerah ini sedang dipindahkan. Coba lagi beberapa detik lagi."
+    message_en = "This regency's data is being moved. Try again in a few seconds."
+
+
+@dataclass(eq=False)
 class NotSignedIn(Problem):
     """No session and no token, or one that is expired, foreign or revoked."""
 

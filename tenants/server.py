@@ -1,6 +1,7 @@
 """A PostgreSQL server as its administrator sees it: databases, roles, the template.
 
-Needs `JEJAK_SERVER_DSN`; used by the `jejak` command, never by the API.
+Needs `JEJAK_SERVER_DSN`, that of the catalogue, the province and new tenants, or another server's
+DSN; used by the `jejak` command, never by the API.
 """
 
 import secrets
@@ -57,14 +58,29 @@ def names_of(slug: str) -> Names:
     return Names("jejak_" + slug.replace("-", "_"))
 
 
+def home() -> str:
+    """The administrator's DSN of the server where tenants are born; raises `InvalidInput`."""
+    dsn = settings().server_dsn
+    if dsn is None:
+        raise InvalidInput("JEJAK_SERVER_DSN", "belum diatur", "is not set")
+    return dsn
+
+
+def is_at(dsn: str, server: str) -> bool:
+    """Whether a realm's DSN leads to this server, as both are written."""
+    first, second = conninfo_to_dict(dsn), conninfo_to_dict(server)
+    return all(
+        str(first.get(key, default)) == str(second.get(key, default))
+        for key, default in (("host", ""), ("port", "5432"))
+    )
+
+
 @contextmanager
 def admin(
     database: str | None = None, *, server: str | None = None
 ) -> Iterator[psycopg.Connection]:
-    """The administrator on the province's server, or on the one behind the DSN `server`."""
-    dsn = server or settings().server_dsn
-    if dsn is None:
-        raise InvalidInput("JEJAK_SERVER_DSN", "belum diatur", "is not set")
+    """A connection as administrator of `server`, or of the one where tenants are born."""
+    dsn = server or home()
     if database is not None:
         dsn = make_conninfo(dsn, dbname=database)
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -79,9 +95,7 @@ def run(connection: psycopg.Connection, statement: str, **names: str) -> None:
 
 def dsn_of(role: str, password: str, database: str, server: str | None = None) -> str:
     """The DSN of a role and a database, on a server as `admin` takes it."""
-    parts = conninfo_to_dict(server or settings().server_dsn or "")
-    parts.update(user=role, password=password, dbname=database)
-    return make_conninfo("", **parts)
+    return make_conninfo(server or home(), user=role, password=password, dbname=database)
 
 
 def create_role(connection: psycopg.Connection, role: str, *, replication: bool = False) -> str:
@@ -146,7 +160,7 @@ def prepare_server(server: str | None = None) -> None:
     with admin(server=server) as connection:
         for database in ("postgres", "template1"):
             run(connection, "REVOKE CONNECT ON DATABASE {name} FROM PUBLIC", name=database)
-        if _exists(connection, TEMPLATE):
+        if exists(connection, TEMPLATE):
             return
         run(connection, "CREATE DATABASE {name}", name=TEMPLATE)
     try:
@@ -166,7 +180,7 @@ def prepare_server(server: str | None = None) -> None:
         raise
 
 
-def _exists(connection: psycopg.Connection, database: str) -> bool:
+def exists(connection: psycopg.Connection, database: str) -> bool:
     return (
         connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
         is not None

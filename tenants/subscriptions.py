@@ -12,6 +12,8 @@ from psycopg import sql
 from tenants.catalogue import PROVINCE_SLUG
 from tenants.server import Names, admin, names_of, run
 
+PROVINCE: Final = names_of(PROVINCE_SLUG).database
+
 
 def subscribe(names: Names, publication: str, share_dsn: str, undo: ExitStack) -> None:
     """The province receives what the tenant publishes.
@@ -23,19 +25,33 @@ def subscribe(names: Names, publication: str, share_dsn: str, undo: ExitStack) -
     with psycopg.connect(share_dsn, autocommit=True) as tenant:
         tenant.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
     undo.callback(_drop_own_slot, share_dsn, slot, names.database)
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        connection.execute(
-            sql.SQL(
-                "CREATE SUBSCRIPTION {name} CONNECTION {dsn} PUBLICATION {publication}"
-                " WITH (create_slot = false, slot_name = {slot})"
-            ).format(
-                name=sql.Identifier(slot),
-                dsn=sql.Literal(share_dsn),
-                publication=sql.Identifier(publication),
-                slot=sql.Literal(slot),
-            )
-        )
+    with admin(PROVINCE) as connection:
+        create_subscription(connection, slot, share_dsn, publication, slot)
         undo.callback(drop_subscription, slot)
+
+
+def create_subscription(
+    connection: psycopg.Connection,
+    name: str,
+    dsn: str,
+    publication: str,
+    slot: str,
+    *,
+    idle: bool = False,
+) -> None:
+    """Follow a publication through a slot that is there; `idle`, copy nothing and do not begin."""
+    options = ", copy_data = false, enabled = false" if idle else ""
+    connection.execute(
+        sql.SQL(
+            "CREATE SUBSCRIPTION {name} CONNECTION {dsn} PUBLICATION {publication}"
+            " WITH (create_slot = false, slot_name = {slot}" + options + ")"
+        ).format(
+            name=sql.Identifier(name),
+            dsn=sql.Literal(dsn),
+            publication=sql.Identifier(publication),
+            slot=sql.Literal(slot),
+        )
+    )
 
 
 SHARED: Final = (
@@ -60,7 +76,7 @@ Each row but those of `seal`, which is kept elsewhere, names its regency in `ten
 
 def known(names: Names) -> dict[str, str]:
     """The DSN by which the province reaches a regency, for each of its subscriptions."""
-    with admin(names_of(PROVINCE_SLUG).database) as province:
+    with admin(PROVINCE) as province:
         return dict(
             province.execute(
                 "SELECT subname, subconninfo FROM pg_subscription WHERE subname = ANY(%s)",
@@ -97,7 +113,7 @@ def take_up(names: Names, code: str) -> bool:
     published = {name for (name,) in tables}
     if strange := published - PUBLISHED["province"]:
         raise UnexpectedPublication(", ".join(sorted(strange)))
-    with admin(names_of(PROVINCE_SLUG).database) as province:
+    with admin(PROVINCE) as province:
         followed = province.execute(
             "SELECT relname FROM pg_subscription_rel JOIN pg_class ON pg_class.oid = srrelid"
             " JOIN pg_subscription ON srsubid = pg_subscription.oid"
@@ -123,27 +139,36 @@ def subscribe_anew(names: Names, share_dsn: str, code: str) -> None:
     # One subscription after the other: of a run that is cut short, one is left that knows the DSN.
     for publication, slot in names.slots.items():
         drop_subscription(slot)
-        with admin(names_of(PROVINCE_SLUG).database) as province, province.transaction():
+        with admin(PROVINCE) as province, province.transaction():
             forget_rows(province, publication, code)
         subscribe(names, publication, share_dsn, ExitStack())
 
 
 def rest(name: str) -> None:
     """Have a subscription of the province, if it is there, let go of its slot and copy no more."""
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        if connection.execute(
-            "SELECT 1 FROM pg_subscription WHERE subname = %s", [name]
-        ).fetchone():
-            run(connection, "ALTER SUBSCRIPTION {name} DISABLE", name=name)
-            run(connection, "ALTER SUBSCRIPTION {name} SET (slot_name = NONE)", name=name)
-            _end_copying(connection, name)
+    with admin(PROVINCE) as connection:
+        _rest(connection, name)
 
 
-def drop_subscription(name: str) -> None:
-    """Remove a subscription of the province, if it is there, and leave its slot alone."""
-    rest(name)
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
+def drop_subscription(name: str, *, database: str | None = None, server: str | None = None) -> None:
+    """Remove a subscription, if it is there, and leave its slot alone.
+
+    It is the province's, or that of another database, on a server as `admin` takes it.
+    """
+    with admin(database or PROVINCE, server=server) as connection:
+        _rest(connection, name)
         run(connection, "DROP SUBSCRIPTION IF EXISTS {name}", name=name)
+
+
+def _rest(connection: psycopg.Connection, name: str) -> None:
+    if connection.execute(
+        "SELECT 1 FROM pg_subscription JOIN pg_database ON pg_database.oid = subdbid"
+        " WHERE subname = %s AND datname = current_database()",
+        [name],
+    ).fetchone():
+        run(connection, "ALTER SUBSCRIPTION {name} DISABLE", name=name)
+        run(connection, "ALTER SUBSCRIPTION {name} SET (slot_name = NONE)", name=name)
+        _end_copying(connection, name)
 
 
 def _end_copying(connection: psycopg.Connection, name: str) -> None:

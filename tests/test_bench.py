@@ -9,7 +9,18 @@ import pytest
 import shapely
 from conftest import People
 
-from infra.benchmarks import birth, chain, evaluate, ingest, news, province, read, track, trouble
+from infra.benchmarks import (
+    birth,
+    chain,
+    evaluate,
+    ingest,
+    move,
+    news,
+    province,
+    read,
+    track,
+    trouble,
+)
 from infra.benchmarks.journeys import outlines
 from infra.benchmarks.measure import Report
 from infra.front_end import Refused
@@ -67,6 +78,11 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             ["Rasio kelahiran : CREATE EXTENSION postgis: "],
         ),
         (
+            lambda *where: move.measure(*where, rounds=2, uploads=16),
+            3,
+            ["Baris dipindahkan: "],
+        ),
+        (
             lambda *where: evaluate.measure(
                 *where, rounds=1, peers={"sebanding": [sys.executable, "-c", PEER]}
             ),
@@ -92,7 +108,10 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             ],
         ),
     ],
-    ids=["ingest", "track", "trouble", "read", "news", "birth", "evaluate", "chain", "province"],
+    ids=[
+        *("ingest", "track", "trouble", "read", "news", "birth", "move", "evaluate", "chain"),
+        "province",
+    ],
 )
 def test_a_benchmark_says_its_ratios(
     world: World,
