@@ -157,13 +157,14 @@ class Published:
         names = ("tenant", "month", "kind", "severity")
         return [dict(zip(names, key, strict=True)) | row for key, row in found.items()]
 
-    def figures(self, code: str, months: Iterable[int] | None = None) -> dict[str, Any]:
-        """The answer to `FIGURES` of a regency, over months of 2026; by default all there are."""
-        wanted = set(range(1, 13) if months is None else months)
+    def figures(self, code: str, months: Iterable[int | date] | None = None) -> dict[str, Any]:
+        """The answer to `FIGURES` of a regency, over months (numbers are of 2026), or all."""
+        wanted = None if months is None else {_first(month) for month in months}
         every = {
             trip["id"]: trip
             for trip in self.trips
-            if trip["tenant"] == code and trip["ends_on"].month in wanted
+            if trip["tenant"] == code
+            and (wanted is None or trip["ends_on"].replace(day=1) in wanted)
         }
         trips = {key: trip for key, trip in every.items() if trip["state"] != "CANCELLED"}
         verdicts = [each for each in self.verdicts if each["trip_id"] in trips]
@@ -190,6 +191,10 @@ COUNTS = (
     *("trips", "days", "verdicts", "coverage", "conforms", "deviates", "unverifiable"),
     *("judged", "deviating"),
 )
+
+
+def _first(month: int | date) -> date:
+    return month.replace(day=1) if isinstance(month, date) else date(2026, month, 1)
 
 
 def _month(trip: dict[str, Any]) -> tuple[str, date]:
