@@ -15,13 +15,15 @@ from starlette.routing import Route, WebSocketRoute
 from graphql_api import province, schema
 from graphql_api.announce import Announcements
 from graphql_api.context import Context, ProvinceContext, TenantContext
+from graphql_api.export import OF_PROVINCE, OF_REGENCY, export_routes
+from graphql_api.front import console_routes, trusted_documents
 from graphql_api.identity import bearer_viewer, same_site, viewer_of
 from graphql_api.intake import Intake
 from graphql_api.limits import SecurityHeaders
 from graphql_api.live import News
 from graphql_api.login import login_routes
+from graphql_api.looks import Looks
 from graphql_api.pairing import profile_route
-from graphql_api.start import start_route
 from graphql_api.track import Track
 from graphql_api.transport import GraphQLView
 from tenants import catalogue
@@ -37,6 +39,7 @@ class State(TypedDict):
 
     news: News
     intake: Intake
+    looks: Looks
 
 
 @asynccontextmanager
@@ -45,13 +48,15 @@ async def lifespan(_app: Starlette) -> AsyncIterator[State]:
     receiving = asyncio.create_task(news.run())
     intake = Intake(Announcements(news, look_at))
     recovering = asyncio.create_task(_recover(intake))
+    looks = Looks()
     try:
-        yield {"news": news, "intake": intake}
+        yield {"news": news, "intake": intake, "looks": looks}
     finally:
         recovering.cancel()
         with suppress(asyncio.CancelledError):
             await recovering
         await intake.close()
+        await looks.close()
         receiving.cancel()
         with suppress(asyncio.CancelledError):
             await receiving
@@ -81,6 +86,7 @@ async def _tenant_context(connection: HTTPConnection) -> TenantContext:
         authenticate=authenticate,
         news=connection.state.news,
         look_at=look_at,
+        looks=connection.state.looks,
     )
 
 
@@ -127,6 +133,7 @@ def create_app() -> Starlette:
         connect=_connect,
         admit=TenantContext.still_signed_in,
         same_site=same_site,
+        trusted=trusted_documents("tenant"),
     )
     of_province = GraphQLView(
         province.schema,
@@ -134,13 +141,16 @@ def create_app() -> Starlette:
         connect=_connect,
         admit=ProvinceContext.still_signed_in,
         same_site=same_site,
+        trusted=trusted_documents("province"),
     )
     app = Starlette(
         routes=[
             Route("/health", _health),
             *login_routes(),
-            start_route(),
+            *console_routes(),
             profile_route(),
+            *export_routes("province", OF_PROVINCE, _province_context),
+            *export_routes("{realm}", OF_REGENCY, _tenant_context),
             Route("/province/graphql", of_province),
             WebSocketRoute("/province/graphql", of_province),
             Route("/{realm}/graphql", of_tenant),

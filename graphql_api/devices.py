@@ -10,9 +10,11 @@ from strawberry.scalars import JSON
 from graphql_api import pages, pairing
 from graphql_api.context import Info
 from graphql_api.enums import PhoneClient
+from graphql_api.members import Member
+from graphql_api.pages import Connection
 from graphql_api.problems import InvalidInput, NotAllowed, NotFound, TooManyDevices, WrongState
 from graphql_api.queries import First, Id
-from graphql_api.types import Member, Trip
+from graphql_api.types import Trip
 from tenants import devices, evidence, models, pauses
 from tenants.devices import Unusable
 
@@ -98,6 +100,32 @@ class DeviceQuery:
     )
     async def devices(self, info: Info, member_id: UUID | None = None) -> list[models.Device]:
         return await info.context.read(devices.devices, info.context.signed_in, member_id)
+
+    @strawberry.field(
+        graphql_type=Connection[Device],
+        description="The phones you may see (*perangkat*), all of the regency's as TENANT_ADMIN,"
+        " paired last first; `search` is for their owners' names.",
+    )
+    async def paired_devices(
+        self,
+        info: Info,
+        search: str | None = None,
+        paired: Annotated[
+            bool | None,
+            strawberry.argument(description="Those that are paired now, or those revoked."),
+        ] = None,
+        first: First = 20,
+        after: str | None = None,
+    ) -> Connection[models.Device]:
+        rows = await info.context.read(
+            devices.page,
+            info.context.signed_in,
+            search=search,
+            paired=paired,
+            after=pages.decode_cursor(after, pages.time_key),
+            first=pages.first_of(first),
+        )
+        return pages.connection(rows, first, after, lambda row: (row.paired_at, row.id))
 
     @strawberry.field(
         graphql_type=list[Quarantined],

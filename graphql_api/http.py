@@ -1,5 +1,6 @@
 """HTTP as GraphQL uses it: which media type, which parameters, which answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,11 +15,13 @@ from tenants.problems import Problem
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
+UNKNOWN_DOCUMENT = "UNKNOWN_DOCUMENT"
 
 STATUSES = {
     "UNKNOWN_TENANT": 404,
     "NOT_SIGNED_IN": 401,
     "UNAVAILABLE": 503,
+    "BEING_MOVED": 503,
     "ISSUER_UNAVAILABLE": 503,
 }
 """HTTP statuses of problems met before GraphQL; any other is 403."""
@@ -86,8 +89,11 @@ class Parameters:
     extensions: dict[str, Any] | None
 
     @classmethod
-    def of(cls, data: object) -> "Parameters":
-        """Return the parameters in a decoded request; raises `Refusal` (400)."""
+    def of(cls, data: object, trusted: Mapping[str, str]) -> "Parameters":
+        """Return the parameters in a decoded request; raises `Refusal` (400).
+
+        A `documentId` stands for the trusted document of that id.
+        """
         if isinstance(data, list):
             raise Refusal(
                 400,
@@ -98,7 +104,22 @@ class Parameters:
         if not isinstance(data, dict):
             raise _malformed("bukan objek JSON", "not a JSON object")
         query, name = data.get("query"), data.get("operationName")
+        document_id = data.get("documentId")
         variables, extensions = data.get("variables"), data.get("extensions")
+        if isinstance(document_id, str) and query is None:
+            query = trusted.get(document_id)
+            if query is None:
+                raise Refusal(
+                    400,
+                    UNKNOWN_DOCUMENT,
+                    "Halaman ini dari versi lain layanan; muat ulang halaman.",
+                    "This page is of another version of the service; reload it.",
+                )
+        elif document_id is not None:
+            raise _malformed(
+                "`documentId` harus teks, tanpa `query`",
+                "`documentId` must be a string, without `query`",
+            )
         if not isinstance(query, str) or not query:
             raise _malformed("`query` harus teks", "`query` must be a string")
         if not isinstance(variables, dict | None):
@@ -110,7 +131,7 @@ class Parameters:
         return cls(query, variables, name, extensions)
 
     @classmethod
-    def of_url(cls, query_string: bytes) -> "Parameters":
+    def of_url(cls, query_string: bytes, trusted: Mapping[str, str]) -> "Parameters":
         """Return the parameters of a GET request; raises `Refusal` (400)."""
         try:
             pairs = parse_qsl(query_string.decode("ascii"), errors="strict", max_num_fields=32)
@@ -120,7 +141,7 @@ class Parameters:
         for name in ("variables", "extensions"):
             if name in data:
                 data[name] = decoded(data[name])
-        return cls.of(data)
+        return cls.of(data, trusted)
 
 
 def _malformed(reason_id: str, reason_en: str) -> Refusal:

@@ -19,8 +19,9 @@ from graphql_api.enums import (
 )
 from tenants import trips
 from tenants.fixes import Fixes
+from tenants.letters import Letter
 from tenants.people import Invitation
-from tenants.plans import Letter, PlannedFlight, PlannedLawfulPlace, PlannedLeg, TripPlan
+from tenants.plans import PlannedFlight, PlannedLawfulPlace, PlannedLeg, TripPlan
 from tenants.records import Presence
 from tenants.silences import Silence
 from tenants.verdicts import DeviationFilter
@@ -148,6 +149,9 @@ class TripFilter:
     traveller_id: UUID | None = None
     starts_from: date | None = None
     starts_until: date | None = None
+    ends_from: date | None = strawberry.field(
+        default=None, description="Its last day is this or a later one."
+    )
 
     def value(self) -> trips.TripFilter:
         return trips.TripFilter(**vars(self))

@@ -45,7 +45,7 @@ PATIENCE: Final = 10.0
 """Seconds after which a phone is told to try again: what it sent may be stored by then."""
 
 
-PAUSE: Final = 1.0
+PAUSE: Final = 0.25
 """Seconds for which a database that did not answer is asked nothing more."""
 
 MOST_UNSETTLED: Final = 2_000_000

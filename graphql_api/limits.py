@@ -28,23 +28,34 @@ DOCUMENTS = 256
 """Documents kept parsed and validated: each at most some hundred kB."""
 
 
-@lru_cache(maxsize=DOCUMENTS)
-def _parsed(text: str, tokens: int, characters: int) -> DocumentNode:
-    return parse(text, max_tokens=tokens, max_source_length=characters)
+class TrustedDocument(str):
+    """The text of a document that came with the service: parsed and validated once for all."""
+
+    __slots__ = ()
 
 
-@lru_cache(maxsize=DOCUMENTS)
-def _invalidities(
+def _parse(text: str, limits: Limits) -> DocumentNode:
+    return parse(text, max_tokens=limits.tokens, max_source_length=limits.characters)
+
+
+def _validate(
     schema: GraphQLSchema, text: str, limits: Limits, rules: tuple[type[ASTValidationRule], ...]
 ) -> list[GraphQLError]:
-    # Keyed by the text: hashing a document costs more than much of what it would save.
     return validate(
         schema,
-        _parsed(text, limits.tokens, limits.characters),
+        _parse(text, limits),
         (*rules, MaybeNullValidationRule, OneOfInputValidationRule),
         max_errors=20,
         hide_suggestions=True,
     )
+
+
+# Keyed by the text: hashing a parsed document costs more than much of what it would save.
+_parsed = lru_cache(DOCUMENTS)(_parse)
+_invalidities = lru_cache(DOCUMENTS)(_validate)
+# No stranger's documents push out those of our own console.
+_kept_parsed = lru_cache(None)(_parse)
+_kept_invalidities = lru_cache(None)(_validate)
 
 
 class Guard(SchemaExtension):
@@ -68,23 +79,25 @@ class Guard(SchemaExtension):
         context = self.execution_context
         # Without a document Strawberry parses again, by the same options, and reports the error;
         # one raised here would end a subscription without a word.
+        text = context.query or ""
+        parsed = _kept_parsed if isinstance(text, TrustedDocument) else _parsed
         with suppress(GraphQLError):
-            context.graphql_document = _parsed(
-                context.query or "", self.limits.tokens, self.limits.characters
-            )
+            context.graphql_document = parsed(text, self.limits)
         yield
 
     def on_validate(self) -> Iterator[None]:
         context = self.execution_context
         assert context.graphql_document
-        schema = context.schema._schema
+        schema, text = context.schema._schema, context.query or ""
         refused = _ambiguous(context.graphql_document, context._provided_operation_name) or excess(
             schema, context.graphql_document, context.variables or {}, self.limits
         )
+        kept = isinstance(text, TrustedDocument)
+        invalidities = _kept_invalidities if kept else _invalidities
         context.pre_execution_errors = (
             [refused]
             if refused
-            else _invalidities(schema, context.query or "", self.limits, context.validation_rules)
+            else invalidities(schema, text, self.limits, context.validation_rules)
         )
         for error in context.pre_execution_errors:
             if not error.extensions:
@@ -118,6 +131,7 @@ class SecurityHeaders:
 
     defaults = (
         (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+        (b"permissions-policy", b"camera=(), microphone=()"),
         (b"referrer-policy", b"no-referrer"),
         (b"x-content-type-options", b"nosniff"),
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from graphql_api.arrivals import Arrivals
 from graphql_api.watching import Hub
 from workers.news import deviation_channel, position_channel
 
@@ -22,7 +23,7 @@ Inbox = asyncio.Queue[UUID | None]
 class News:
     """One connection to Redis for all subscribers; a subscriber hears of one tenant only.
 
-    `positions` reads what moved for those who watch it.
+    `positions` reads what moved for those who watch it, `cases` what came to the province.
 
     A subscriber that does not keep up is let go of when `BACKLOG` items wait for it, so that memory
     stays bounded; it may subscribe again and read what it missed.
@@ -35,6 +36,7 @@ class News:
         self._redis = redis.asyncio.Redis.from_url(redis_url)
         self._inboxes: dict[str, set[Inbox]] = defaultdict(set)
         self.positions = Hub()
+        self.cases = Arrivals()
 
     @asynccontextmanager
     async def listening(self, slug: str) -> AsyncIterator[Inbox]:
@@ -86,4 +88,5 @@ class News:
 
     async def close(self) -> None:
         await self.positions.close()
+        await self.cases.close()
         await self._redis.aclose()

@@ -40,7 +40,7 @@ from graphql_api.issuers import (
 )
 from tenants import catalogue, people
 from tenants.people import SESSION_LASTS, Identity
-from tenants.problems import NotSignedIn, Problem, Unavailable, UnknownTenant
+from tenants.problems import BeingMoved, NotSignedIn, Problem, Unavailable, UnknownTenant
 from tenants.realm import Issuer, Realm
 from tenants.settings import settings
 
@@ -90,6 +90,7 @@ _STATUS: Final[dict[type[Problem], HTTPStatus]] = {
     CrossSiteRequest: HTTPStatus.FORBIDDEN,
     IssuerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    BeingMoved: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 Handler = Callable[[Request, Realm], Awaitable[Response]]

@@ -17,6 +17,7 @@ from graphql_api.inputs import (
     SilenceInput,
     fixes_of,
 )
+from graphql_api.members import Member, Office
 from graphql_api.problems import (
     InvalidFix,
     InvalidInput,
@@ -29,7 +30,7 @@ from graphql_api.problems import (
     WrongState,
 )
 from graphql_api.queries import Id
-from graphql_api.types import Deviation, Member, Office, Trip
+from graphql_api.types import Deviation, Trip
 from tenants import models, people, records, tracks, trips, verdicts
 from tenants.evidence import DeviationRecord
 

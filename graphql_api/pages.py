@@ -53,19 +53,29 @@ def encode_cursor(*keys: object) -> str:
 
 def decode_cursor(cursor: str | None, key: Callable[[str], Any]) -> tuple[Any, UUID] | None:
     """The sort key (read by `key`) and the id in a cursor; raises `InvalidInput`."""
+    first, last = decode_keys(cursor, key, UUID) or (None, None)
+    return None if last is None else (first, last)
+
+
+def decode_keys(cursor: str | None, *keys: Callable[[str], Any]) -> list[Any] | None:
+    """What a cursor holds, each read by its key; raises `InvalidInput`."""
     if cursor is None:
         return None
     try:
         if len(cursor) > 1024:
             raise ValueError
-        keys = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        first, last = keys
-        return key(str(first)), UUID(last)
+        held = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return [key(str(each)) for key, each in zip(keys, held, strict=True)]
     except (ValueError, TypeError, AttributeError, binascii.Error):
         raise InvalidInput("after", "bukan kursor", "is no cursor") from None
 
 
 day_key = date.fromisoformat
+
+
+def pair_key(text: str) -> tuple[date, UUID]:
+    day, one = text.split(" ")
+    return date.fromisoformat(day), UUID(one)
 
 
 def name_key(text: str) -> str:

@@ -10,9 +10,11 @@ import strawberry
 
 from graphql_api import pages
 from graphql_api.context import Info
-from graphql_api.types import Member, Trip
+from graphql_api.members import Member
+from graphql_api.types import Trip
 from graphql_api.watching import TooSlow
 from tenants import models, positions
+from tenants.accesses import AccessKind
 from tenants.positions import Position
 
 RECHECK_SECONDS: Final = 30.0
@@ -41,6 +43,10 @@ class LivePosition:
     def traveller(row: strawberry.Parent[Position]) -> models.Member:
         return row.trip.traveller
 
+    @strawberry.field(description="The region it lies in; null where the boundaries know none.")
+    async def region_code(row: strawberry.Parent[Position], info: Info) -> str | None:
+        return await info.context.regions_seen.load(row.trip.id)
+
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
         return isinstance(value, Position)
@@ -55,7 +61,7 @@ class PositionQuery:
     async def live_positions(
         self, info: Info, office_id: OfficeId = None, first: Most = positions.MOST
     ) -> list[Position]:
-        return await info.context.read(
+        found = await info.context.read(
             positions.live,
             info.context.signed_in,
             office_id=office_id,
@@ -63,6 +69,8 @@ class PositionQuery:
             zone=info.context.realm.zone,
             now=datetime.now(UTC),
         )
+        info.context.looked(AccessKind.POSITION, *(each.trip.id for each in found))
+        return found
 
 
 @strawberry.type
@@ -94,6 +102,7 @@ class PositionSubscription:
                 until = clock() + RECHECK_SECONDS
                 try:
                     while clock() < until and (position := await watch.next(until)):
+                        context.looked(AccessKind.POSITION, position.trip.id)
                         yield position
                 except TooSlow:
                     return

@@ -30,6 +30,11 @@ class NotAllowed(Problem):
     roles: list[Role] = strawberry.field(description="The roles that may.")
 
 
+@strawberry.type(description="Nobody else is an admin (*admin daerah*) who can sign in.")
+class LastAdmin(Problem):
+    pass
+
+
 @strawberry.type(description="A value that cannot be what it is meant to be.")
 class InvalidInput(Problem):
     field: str
@@ -72,6 +77,16 @@ class TooManyDevices(Problem):
 @strawberry.type(description="A fix that cannot be one; the whole upload was refused.")
 class InvalidFix(Problem):
     index: int = strawberry.field(description="Which of the upload's fixes, from 0.")
+
+
+@strawberry.type(description="Too many wrong codes; wait some minutes.")
+class TooManyAttempts(Problem):
+    minutes: int
+
+
+@strawberry.type(description="The province, through which regencies tell one another, is away.")
+class ProvinceUnavailable(Problem):
+    pass
 
 
 class _AsMember:

@@ -1,13 +1,13 @@
 """A trip day by day: what was planned, what the track shows, what it leaves unknown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import strawberry
 
-from graphql_api.enums import DayState, SilenceReason
+from graphql_api.enums import DayBasis, DayState, SilenceReason
 from tenants.evidence import VerdictRecord
 from tenants.models import Leg, Trip
 
@@ -37,6 +37,7 @@ class TimelineDay:
     seen: list[Seen]
     unknown: list[Unknown]
     state: DayState
+    known_by: DayBasis | None = strawberry.field(description="Null while the day is unknown.")
     known_seconds: float
 
 
@@ -71,10 +72,18 @@ def timeline_of(
                     for gap, since, until in _cut(gaps, start, end)
                 ],
                 state=DayState(said["state"]),
+                known_by=basis_of(detail, said | {"date": day.isoformat()}),
                 known_seconds=said["known_seconds"],
             )
         )
     return days
+
+
+def basis_of(detail: Mapping[str, Any], day: Mapping[str, Any]) -> DayBasis | None:
+    """What a day of a verdict's detail is known by."""
+    if day["state"] == DayState.UNKNOWN:
+        return None
+    return DayBasis.VISUM if day["date"] in detail.get("vouched", ()) else DayBasis.TRACK
 
 
 def _timed(times: Sequence[dict[str, Any]]) -> list[Timed]:

@@ -1,8 +1,7 @@
 """GraphQL over HTTP, server-sent events and WebSockets, for any schema of ours."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -40,6 +39,7 @@ from graphql_api.http import (
     EVENTS,
     GRAPHQL,
     JSON,
+    UNKNOWN_DOCUMENT,
     Parameters,
     check_content,
     decoded,
@@ -73,7 +73,7 @@ class Socket(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def handle_message(self, message: SocketMessage) -> None:
         """Close with 4400 at a message that the protocol does not have."""
-        if not _is_message(message):
+        if not _is_message(message, self.view.trusted):
             await self.handle_invalid_message("Invalid message")
             return
         await super().handle_message(message)
@@ -108,11 +108,19 @@ class Socket(BaseGraphQLTransportWSHandler[Any, None]):
                 f"Paling banyak {self.max_subscriptions} operasi sekaligus.",
                 f"At most {self.max_subscriptions} operations at a time.",
             )
-            await self.websocket.send_json(
-                {"id": message["id"], "type": "error", "payload": [entry]}
-            )
+            await self._refuse(message, entry)
             return
+        try:
+            parameters = Parameters.of(message["payload"], self.view.trusted)
+        except Refusal as refusal:
+            entry = spoken(refusal.code, refusal.message_id, refusal.message_en)
+            await self._refuse(message, entry)
+            return
+        message["payload"]["query"] = parameters.query
         await super().handle_subscribe(message)
+
+    async def _refuse(self, message: SubscribeMessage, entry: dict[str, Any]) -> None:
+        await self.websocket.send_json({"id": message["id"], "type": "error", "payload": [entry]})
 
     @staticmethod
     def _get_pre_execution_close_reason(error: object) -> None:  # noqa: ARG004
@@ -121,12 +129,13 @@ class Socket(BaseGraphQLTransportWSHandler[Any, None]):
         return None
 
 
-def _is_message(message: object) -> bool:
+def _is_message(message: object, trusted: Mapping[str, str]) -> bool:
     match message:
         case {"type": "subscribe", "id": str(key), "payload": dict(payload)}:
-            with suppress(Refusal):
-                return 0 < len(key.encode()) <= 80 and bool(Parameters.of(payload))
-            return False
+            try:
+                return 0 < len(key.encode()) <= 80 and bool(Parameters.of(payload, trusted))
+            except Refusal as refusal:
+                return refusal.code == UNKNOWN_DOCUMENT  # of that, the operation is told
         case {"type": "complete", "id": str()}:
             return True
         case {"type": "connection_init" | "ping" | "pong"}:
@@ -140,7 +149,8 @@ class GraphQLView(GraphQL[ContextT, None]):
     `context_for` gives a request or a socket its context and may raise a `Problem`, as may
     `connect`, which sees a socket's context and the payload of its connection_init, and `admit`,
     which is asked before each operation of a socket. `same_site` tells whether a request without
-    an Authorization header may bring a cookie. `max_body` is in bytes; reading a body may take
+    an Authorization header may bring a cookie. `trusted` are documents by the ids that stand for
+    them. `max_body` is in bytes; reading a body may take
     `body_seconds` and what `SLOWEST` allows; a client that leaves an answer unread for
     `send_seconds` is dropped.
     """
@@ -156,6 +166,7 @@ class GraphQLView(GraphQL[ContextT, None]):
         connect: Callable[[ContextT, dict[str, object]], Awaitable[None]],
         admit: Callable[[ContextT], Awaitable[object]],
         same_site: Callable[[HTTPConnection], bool],
+        trusted: Mapping[str, str] | None = None,
         max_body: int = 1_048_576,
         body_seconds: float = 30.0,
         send_seconds: float = 30.0,
@@ -172,6 +183,7 @@ class GraphQLView(GraphQL[ContextT, None]):
         self.connect = connect
         self.admit = admit
         self.same_site = same_site
+        self.trusted = trusted or {}
         self.max_body = max_body
         self.body_seconds = body_seconds
         self.send_seconds = send_seconds
@@ -240,9 +252,9 @@ class GraphQLView(GraphQL[ContextT, None]):
                 self._check_size(int(declared) if declared.isdecimal() else 0)
             context = await self.context_for(request)
             if request.method == "GET":
-                parameters = Parameters.of_url(request.scope["query_string"])
+                parameters = Parameters.of_url(request.scope["query_string"], self.trusted)
             else:
-                parameters = Parameters.of(decoded(await self._body(request)))
+                parameters = Parameters.of(decoded(await self._body(request)), self.trusted)
             return await self._execute(request, media, parameters, context)
         except Refusal as refusal:
             return refusal_answer(refusal, shown)

@@ -1,7 +1,7 @@
 """The regency's GraphQL types. Rows of the domain are the values: a type names what it shows."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
@@ -9,20 +9,20 @@ import strawberry
 from graphql_api import polyline
 from graphql_api.context import Info
 from graphql_api.enums import (
+    DayBasis,
     DayState,
     DeviationKind,
     DeviationState,
-    LawfulPlaceKind,
-    OfficeKind,
     Outcome,
-    Role,
     Severity,
-    TransportMode,
     TripState,
 )
+from graphql_api.members import Member
+from graphql_api.plan_types import AssignmentLetter, Flight, LawfulPlace, Leg, Row, TripRevision
 from graphql_api.scalars import GeoJSON, Rupiah
-from graphql_api.timeline import TimelineDay, timeline_of
-from tenants import models, tracks
+from graphql_api.timeline import TimelineDay, basis_of, timeline_of
+from tenants import access, checkins, models, seals, tracks
+from tenants.accesses import AccessKind
 from tenants.evidence import (
     DeviationRecord,
     DeviationReply,
@@ -30,92 +30,13 @@ from tenants.evidence import (
     VerdictRecord,
 )
 from tenants.fixes import Fixes, time_of
+from tenants.received import Stamp
+from tenants.recoveries import Recovery as Payment
 from workers.rules import BY_KIND as RULE_OF
 
-
-class _Row:
-    """A type whose values are rows of one table."""
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        return isinstance(value, ROWS[cls.__name__])
-
-
-@strawberry.type(description="An organisation of the regency (*OPD*).")
-class Office(_Row):
-    id: UUID
-    name: str
-    kind: OfficeKind
-    parent_id: UUID | None
-
-
-@strawberry.type(description="A person known to the regency (*pegawai*).")
-class Member(_Row):
-    id: UUID
-    name: str
-    position: str | None = strawberry.field(description="*Jabatan*.")
-
-    @strawberry.field(description="For those who may issue trips for her, and for herself.")
-    def nip(row: strawberry.Parent[models.Member], info: Info) -> str | None:
-        viewer = info.context.signed_in
-        trusted = viewer.roles & {Role.OPERATOR, Role.TENANT_ADMIN}
-        return row.nip if trusted or viewer.member_id == row.id else None
-
-    @strawberry.field
-    def roles(row: strawberry.Parent[models.Member]) -> list[Role]:
-        return [Role(role) for role in row.roles]
-
-    @strawberry.field(graphql_type=Office | None)
-    async def office(row: strawberry.Parent[models.Member], info: Info) -> models.Office | None:
-        if row.office_id is None:
-            return None
-        return await info.context.offices.load(row.office_id)
-
-
-@strawberry.type(description="A kabupaten or kota; the code is Kemendagri's.")
-class Region:
-    code: str
-    name: str
-    zone: str = strawberry.field(description="IANA name of its time zone.")
-
-
-@strawberry.type(description="The letter that sends people on a trip (*surat tugas*).")
-class AssignmentLetter(_Row):
-    id: UUID
-    number: str
-    dated: date
-    purpose: str = strawberry.field(description="*Maksud perjalanan dinas*.")
-    signed_by_id: UUID = strawberry.field(description="The member who sends (*pemberi tugas*).")
-
-
-@strawberry.type(description="A destination of a trip, with its local dates, both included.")
-class Leg(_Row):
-    position: int
-    region_code: str
-    zone: str
-    arrive_on: date
-    depart_on: date
-    transport: TransportMode
-    lodging_name: str | None
-    lodging_lon: float | None
-    lodging_lat: float | None
-
-
-@strawberry.type(description="A place where presence is lawful on these dates (*tempat sah*).")
-class LawfulPlace(_Row):
-    region_code: str
-    kind: LawfulPlaceKind
-    from_on: date
-    until_on: date
-
-
-@strawberry.type(description="A flight of the plan; airports by their IATA codes.")
-class Flight(_Row):
-    number: str
-    origin: str
-    destination: str
-    departs_at: datetime
-    arrives_at: datetime
+if TYPE_CHECKING:
+    from graphql_api.presence import CheckIn
+    from graphql_api.visum import Visum
 
 
 @strawberry.type(description="A trip's track as one value; null for those who may not see it.")
@@ -155,22 +76,32 @@ class Day:
     seen: list[str]
     known_seconds: float
     state: DayState
+    known_by: DayBasis | None = strawberry.field(description="Null while the day is unknown.")
 
 
 @strawberry.type(description="A finding for a human, never a sanction (*hasil pemeriksaan*).")
-class Verdict(_Row):
+class Verdict(Row, of=VerdictRecord):
     id: UUID
     outcome: Outcome
     final: bool = strawberry.field(description="False while the trip's time is not over.")
-    coverage: float = strawberry.field(description="Share of the time that is known, 0 to 1.")
+    coverage: float = strawberry.field(description="Share that the track covers, 0 to 1.")
     observed_days: int = strawberry.field(description="Days certainly away from the seat.")
     unknown_days: int = strawberry.field(description="Days that prove nothing either way.")
     ruleset: int
     boundary_set: int
     evaluated_at: datetime
 
+    @strawberry.field(description="*Dasar hukum* of the rules by which it was reached.")
+    async def legal_basis(row: strawberry.Parent[VerdictRecord], info: Info) -> str:
+        return await info.context.legal_bases.load(row.id)
+
+    @strawberry.field(description="Share that a visum alone covers, 0 to 1.")
+    def visum_coverage(row: strawberry.Parent[VerdictRecord]) -> float:
+        return float(row.detail.get("visum_coverage", 0))
+
     @strawberry.field
-    def days(row: strawberry.Parent[VerdictRecord]) -> list[Day]:
+    def days(row: strawberry.Parent[VerdictRecord], info: Info) -> list[Day]:
+        info.context.looked(AccessKind.CASE, row.trip_id)
         return [
             Day(
                 date=date.fromisoformat(day["date"]),
@@ -178,28 +109,50 @@ class Verdict(_Row):
                 seen=day["seen"],
                 known_seconds=day["known_seconds"],
                 state=DayState(day["state"]),
+                known_by=basis_of(row.detail, day),
             )
             for day in row.detail["days"]
         ]
 
 
 @strawberry.type(description="What the traveller says to a deviation (*hak jawab*).")
-class Reply(_Row):
+class Reply(Row, of=DeviationReply):
     member_id: UUID
     body: str
     replied_at: datetime
 
+    @strawberry.field(description="Whose words they are.")
+    async def member_name(row: strawberry.Parent[DeviationReply], info: Info) -> str:
+        return await info.context.names.load(row.member_id)
+
 
 @strawberry.type(description="What an inspector decided about a deviation, and why.")
-class Ruling(_Row):
+class Ruling(Row, of=DeviationRuling):
     member_id: UUID
     upheld: bool
     reason: str
     ruled_at: datetime
 
+    @strawberry.field(description="Who decided.")
+    async def member_name(row: strawberry.Parent[DeviationRuling], info: Info) -> str:
+        return await info.context.names.load(row.member_id)
+
+
+@strawberry.type(description="What was paid back (*pengembalian*), by its receipt.")
+class Recovery(Row, of=Payment):
+    id: UUID
+    amount: Rupiah
+    paid_on: date
+    receipt: str = strawberry.field(description="*Nomor bukti setor*, such as that of the STS.")
+    recorded_at: datetime
+
+    @strawberry.field(description="Who recorded it.")
+    async def member_name(row: strawberry.Parent[Payment], info: Info) -> str:
+        return await info.context.names.load(row.member_id)
+
 
 @strawberry.type(description="One way in which track and plan differ (*temuan*): a case.")
-class Deviation(_Row):
+class Deviation(Row, of=DeviationRecord):
     id: UUID
     trip_id: UUID
     kind: DeviationKind
@@ -241,9 +194,16 @@ class Deviation(_Row):
     async def rulings(row: strawberry.Parent[DeviationRecord], info: Info) -> list[DeviationRuling]:
         return await info.context.rulings.load(row.id)
 
+    @strawberry.field(
+        graphql_type=list[Recovery],
+        description="What was paid back (*pengembalian*) of it, oldest first.",
+    )
+    async def recoveries(row: strawberry.Parent[DeviationRecord], info: Info) -> list[Payment]:
+        return await info.context.recoveries.load(row.id)
+
 
 @strawberry.type(description="One traveller's official trip (*perjalanan dinas*).")
-class Trip(_Row):
+class Trip(Row, of=models.Trip):
     id: UUID
     spd_number: str | None = strawberry.field(description="*Nomor SPD/SPPD*.")
     starts_on: date
@@ -272,8 +232,26 @@ class Trip(_Row):
     async def flights(row: strawberry.Parent[models.Trip], info: Info) -> list[models.Flight]:
         return await info.context.flights.load(row.id)
 
+    @strawberry.field(
+        graphql_type=list[TripRevision],
+        description="How the plan was changed, oldest first.",
+    )
+    async def revisions(
+        row: strawberry.Parent[models.Trip], info: Info
+    ) -> list[models.TripRevision]:
+        return await info.context.trip_revisions.load(row.id)
+
+    @strawberry.field(
+        graphql_type=list[Annotated["Visum", strawberry.lazy("graphql_api.visum")]],
+        description="What the destinations confirmed (*visum*), in order of time.",
+    )
+    async def visa(row: strawberry.Parent[models.Trip], info: Info) -> list[Stamp]:
+        info.context.looked(AccessKind.CASE, row.id)
+        return await info.context.visa.load(row.id)
+
     @strawberry.field(description="Each planned day: what was planned, what seen, what unknown.")
     async def timeline(row: strawberry.Parent[models.Trip], info: Info) -> list[TimelineDay]:
+        info.context.looked(AccessKind.CASE, row.id)
         legs = await info.context.legs.load(row.id)
         verdict = await info.context.verdicts.load(row.id)
         return timeline_of(row, legs, verdict, info.context.realm.zone)
@@ -284,6 +262,7 @@ class Trip(_Row):
 
     @strawberry.field(graphql_type=list[Deviation])
     async def deviations(row: strawberry.Parent[models.Trip], info: Info) -> list[DeviationRecord]:
+        info.context.looked(AccessKind.CASE, row.id)
         return await info.context.deviations.load(row.id)
 
     @strawberry.field
@@ -291,19 +270,34 @@ class Trip(_Row):
         fixes = await info.context.read(
             tracks.of_trip, info.context.signed_in, row.id, zone=info.context.realm.zone
         )
-        return Track(fixes=fixes) if fixes is not None else None
+        if fixes is None:
+            return None
+        info.context.looked(AccessKind.TRACK, row.id)
+        return Track(fixes=fixes)
+
+    @strawberry.field(
+        graphql_type=list[Annotated["CheckIn", strawberry.lazy("graphql_api.presence")]],
+        description="Where the traveller said that she was (*lapor kehadiran*), in order of time;"
+        " none for those who may not see the track.",
+    )
+    async def check_ins(row: strawberry.Parent[models.Trip], info: Info) -> list[checkins.CheckIn]:
+        context = info.context
+        if not access.sees_track(context.signed_in, row.traveller_id):
+            return []
+        found = await context.check_ins.load(row.id)
+        if shown := checkins.shown(found, row, context.realm.zone):
+            context.looked(AccessKind.TRACK, row.id)
+        return shown
 
 
-ROWS: dict[str, type[Any]] = {
-    "Office": models.Office,
-    "Member": models.Member,
-    "AssignmentLetter": models.AssignmentLetter,
-    "Leg": models.Leg,
-    "LawfulPlace": models.LawfulPlace,
-    "Flight": models.Flight,
-    "Trip": models.Trip,
-    "Verdict": VerdictRecord,
-    "Reply": DeviationReply,
-    "Ruling": DeviationRuling,
-    "Deviation": DeviationRecord,
-}
+@strawberry.type(
+    description="The head of the evidence chain (*rantai bukti*): all that was sealed up to it is"
+    " what it was when the province holds the same."
+)
+class EvidenceHead(Row, of=seals.Seal):
+    number: int = strawberry.field(description="Of the seal, counted from 1.")
+    sealed_at: datetime
+
+    @strawberry.field(description="SHA-256, hexadecimal.")
+    def head(row: strawberry.Parent[seals.Seal]) -> str:
+        return row.head.hex()

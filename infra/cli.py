@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -12,20 +14,28 @@ from uuid import UUID
 import psycopg
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
+from infra.agreements import LeastSeverity, Level, Travellers, agreement_commands, terms
+from infra.chain import chain_commands
 from infra.evaluate import evaluate
 from infra.processes import ENVIRONMENT, state_folder
+from infra.resync import resync
 from infra.rules import rules_commands
-from tenants import birth, catalogue, rates
+from tenants import birth, catalogue, moving, rates
+from tenants.agreements import SharingLevel, TravellerIdentity
 from tenants.boundaries import add_boundary_set
+from tenants.export import export_tenant
 from tenants.models import Role
 from tenants.people import Invitation, add_member
 from tenants.problems import Problem
 from tenants.realm import Issuer, RealmState
 from tenants.region_files import RegionFileError, read_regions
+from tenants.restoring import import_tenant, read_export
 from tenants.server import prepare_server
 from tenants.settings import MissingSetting
+from workers.case import Severity
 from workers.ruleset import UnknownParameter
 
 app = typer.Typer(no_args_is_help=True, help="Jejak Dinas", pretty_exceptions_enable=False)
@@ -38,7 +48,10 @@ app.add_typer(regions_commands, name="regions")
 app.add_typer(member_commands, name="member")
 app.add_typer(rate_commands, name="rate")
 app.add_typer(rules_commands, name="rules")
+app.add_typer(chain_commands, name="chain")
+app.add_typer(agreement_commands, name="agreement")
 app.command()(evaluate)
+tenant_commands.command()(resync)
 console = Console()
 
 Slug = Annotated[str, typer.Argument(help="Name in the address, like samarinda.")]
@@ -47,7 +60,19 @@ ClientId = Annotated[str, typer.Option("--client-id")]
 ClientSecret = Annotated[str | None, typer.Option(envvar="JEJAK_CLIENT_SECRET")]
 Audience = Annotated[str, typer.Option("--audience", help="What access tokens are for (aud).")]
 Algorithm = Annotated[list[str], typer.Option("--algorithm", help="Pinned; may be repeated.")]
+Target = Annotated[
+    str, typer.Option("--to", envvar="JEJAK_TARGET_DSN", help="Administrator's DSN there.")
+]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--from", envvar="JEJAK_SOURCE_DSN", help="Where it is, unless at JEJAK_SERVER_DSN."
+    ),
+]
 IdentityClaim = Annotated[str, typer.Option("--identity-claim", help="Names whom was invited.")]
+Server = Annotated[
+    str | None, typer.Option(help="DSN of another PostgreSQL server's administrator.")
+]
 RS256 = ["RS256"]
 
 
@@ -67,6 +92,7 @@ def main() -> None:
         MissingSetting,
         UnknownParameter,
         psycopg.OperationalError,
+        OSError,
     ) as problem:
         message = problem.message_en if isinstance(problem, Problem) else str(problem).strip()
         Console(stderr=True).print(f"jejak: {message}", markup=False, highlight=False)
@@ -113,12 +139,26 @@ def add(
     client_secret: ClientSecret = None,
     algorithm: Algorithm = RS256,
     identity_claim: IdentityClaim = "preferred_username",
+    server: Server = None,
+    agreement: Annotated[
+        str, typer.Option(help="Number of the sharing agreement (perjanjian berbagi data).")
+    ] = birth.FIRST_AGREEMENT,
+    level: Level = SharingLevel.CASES,
+    severity: LeastSeverity = Severity.NOTE,
+    travellers: Travellers = TravellerIdentity.PSEUDONYMOUS,
 ) -> None:
     """Add a regency: its database, boundaries, rules and share with the province."""
     signing = Issuer(issuer, client_id, client_secret, audience, tuple(algorithm), identity_claim)
     with console.status(slug) as status:
         birth.add_tenant(
-            slug=slug, code=code, name=name, zone=zone, issuer=signing, on_step=status.update
+            slug=slug,
+            code=code,
+            name=name,
+            zone=zone,
+            issuer=signing,
+            server=server,
+            terms=terms(zone, agreement, None, None, level, severity, travellers),
+            on_step=status.update,
         )
     console.print(f"{name} ({code}): /{slug}/graphql", highlight=False)
 
@@ -162,12 +202,92 @@ def resume(slug: Slug) -> None:
 def drop(
     slug: Slug,
     confirm: Annotated[str, typer.Option(prompt="Type the slug again, all its data goes")],
+    server: Server = None,
 ) -> None:
     """Remove a regency and all its data, for good."""
     if confirm != slug:
         console.print("Not dropped.")
         raise typer.Exit(1)
-    birth.drop_tenant(slug)
+    birth.drop_tenant(slug, server)
+
+
+@tenant_commands.command()
+def move(
+    slug: Slug,
+    to: Target,
+    source: Source = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Keep no copy at the old place.")] = False,
+) -> None:
+    """Move a regency to another PostgreSQL server while it works; writes pause for a moment."""
+    with _progress() as progress:
+        bar = progress.add_task(slug, total=1.0)
+        moved = moving.move_tenant(
+            slug,
+            to=to,
+            source=source,
+            drop=drop,
+            on_step=lambda step: progress.update(bar, description=f"{slug}: {step}"),
+            on_copied=lambda share: progress.update(bar, completed=share),
+        )
+    console.print(
+        f"{slug}: {moved.size / 1e6:.0f} MB moved, writes paused for {moved.paused:.1f} s",
+        highlight=False,
+    )
+    if moved.kept:
+        console.print(f"the old database is kept as {moved.kept}", highlight=False)
+    for step in moved.left:
+        console.print(f"not tidied up: {step}", markup=False, highlight=False)
+    if moved.left:
+        raise typer.Exit(1)
+
+
+def _progress() -> Progress:
+    return Progress(console=Console(stderr=True), transient=True)
+
+
+def _rows(progress: Progress, slug: str) -> Callable[[str, int, int], None]:
+    """Shows which table is at work, and the share of all rows that is done."""
+    bar = progress.add_task(slug)
+    return lambda table, done, whole: progress.update(
+        bar, description=f"{slug}: {table}", completed=done, total=whole
+    )
+
+
+@tenant_commands.command("export")
+def export(
+    slug: Slug,
+    folder: Annotated[Path, typer.Argument(help="Empty, or made; for its owner alone.")],
+) -> None:
+    """Write all that a regency owns into a folder: CSV, GeoPackage, and a manifest."""
+    with _progress() as progress:
+        exported = export_tenant(slug, folder, on_rows=_rows(progress, slug))
+    console.print(
+        f"{slug}: {exported.rows} rows of {exported.tables} tables, {exported.size / 1e6:.1f} MB",
+        highlight=False,
+    )
+
+
+@tenant_commands.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="What `jejak tenant export` wrote.")],
+    slug: Annotated[str | None, typer.Option(help="Another name in the address.")] = None,
+    issuer: Annotated[str | None, typer.Option(help="Another OpenID issuer.")] = None,
+    client_id: Annotated[str | None, typer.Option()] = None,
+    audience: Annotated[str | None, typer.Option(help="Another aud of access tokens.")] = None,
+    client_secret: ClientSecret = None,
+) -> None:
+    """Make a regency of an export, whole or not at all; what is not said is as it was."""
+    found = read_export(folder)
+    signing = replace(
+        found.issuer,
+        url=issuer or found.issuer.url,
+        client_id=client_id or found.issuer.client_id,
+        audience=audience or found.issuer.audience,
+        client_secret=client_secret,
+    )
+    with _progress() as progress:
+        import_tenant(found, slug=slug, issuer=signing, on_rows=_rows(progress, slug or found.slug))
+    console.print(f"{found.name} ({found.code}): /{slug or found.slug}/graphql", highlight=False)
 
 
 @regions_commands.command("import")
@@ -230,11 +350,13 @@ def add_a_rate(
     with catalogue.tenant(tenant).session(readonly=False) as session:
         rates.add(
             session,
-            province_code=province,
-            amount=Decimal(amount),
-            valid_from=valid_from.date(),
-            valid_until=valid_until.date() if valid_until else None,
-            legal_basis=legal_basis,
+            rates.Rate(
+                province_code=province,
+                amount=Decimal(amount),
+                valid_from=valid_from.date(),
+                valid_until=valid_until.date() if valid_until else None,
+                legal_basis=legal_basis,
+            ),
         )
 
 

@@ -4,6 +4,8 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +13,7 @@ from threading import Event
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -19,12 +22,17 @@ from infra import picture, world
 from infra.front_end import FrontEnd, Refused
 from infra.play import RECORD, ZONE, Case, cases_of_today, issue, play, until
 from infra.processes import claimed, state_folder, step, stop_on_signals
+from infra.services import Person
 from infra.stories import PLACES, STORIES, Story
 from infra.world import PROVINCE, REGENCIES, World
 
 LIVE_SECONDS: Final = 1_200
+LIVE: Final = STORIES[::2]
+"""Whose journeys go on while somebody watches."""
+UNDER_WAY: Final = "{ trips(first: 1, filter: { states: [ISSUED, ACTIVE] }) { nodes { id } } }"
 SHARED: Final = """
-{ regencies { code name trips openDeviations amountAtStake verdicts { outcome trips } } }"""
+{ regencies { nodes {
+  code name trips openDeviations amountAtStake verdicts { outcome trips } } } }"""
 
 
 def main() -> None:
@@ -37,6 +45,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="serve what an earlier run left")
     parser.add_argument("--seconds", type=float, default=60, help="how long the trips play")
     parser.add_argument("--picture", type=Path, help="draw the trips on a map (SVG)")
+    parser.add_argument("--screens", type=Path, help="picture the console's views (PNG) in here")
     options = parser.parse_args()
     stop_on_signals()
     folder = state_folder()
@@ -60,9 +69,11 @@ def _run(running: World, options: argparse.Namespace) -> bool:
             picture.draw(running, cases, options.picture)
         good = all(case.as_expected for case in cases) and _agree(regencies, cases)
         _report(cases, regencies, good, as_json=options.json)
+        if options.screens:
+            _picture_console(running, cases, options.screens)
     if not options.once:
         _addresses(running, console)
-        _move_live(running, [] if options.keep else list(STORIES[::5]))
+        _move_live(running)
     return good
 
 
@@ -72,7 +83,7 @@ def _province(running: World, cases: list[Case]) -> list[dict[str, Any]]:
     with running.sign_in(PROVINCE.slug, "pengawas") as overseer:
 
         def agree() -> bool:
-            found[:] = overseer.ask(SHARED)["regencies"]
+            found[:] = overseer.ask(SHARED)["regencies"]["nodes"]
             return _agree(found, cases)
 
         until(agree)
@@ -189,23 +200,61 @@ def rupiah(amount: Decimal) -> str:
 def _addresses(running: World, console: Console) -> None:
     """Where to go, and as whom; nobody needs a password at the issuers for trying out."""
     for seed in (*REGENCIES, PROVINCE):
-        names = ", ".join(person.name for person in running.issuers[seed.slug].people)
-        console.print(f"\n[bold]{seed.name}[/]: {running.base_url}/{seed.slug}/", soft_wrap=True)
-        console.print(f"  GraphQL: {running.base_url}/{seed.slug}/graphql", soft_wrap=True)
-        console.print(f"  Masuk sebagai: {names}")
+        address = f"{running.base_url}/{seed.slug}"
+        console.print(f"\n[bold]{seed.name}[/]: {address}/", soft_wrap=True)
+        console.print(
+            f"  GraphQL: {address}/graphql   GraphiQL: {address}/graphiql", soft_wrap=True
+        )
+        console.print(sign_ins(running.issuers[seed.slug].people))
     console.print("\nCtrl-C menghentikan semuanya.")
 
 
-def _move_live(running: World, travelling: list[Story]) -> None:
-    """Trips of today, a fix every five seconds each along the way out, until Ctrl-C."""
+def sign_ins(people: Sequence[Person]) -> Table:
+    """Whom to choose at the issuer's sign-in, a line for each role."""
+    shown = Table("Peran", "Masuk sebagai", box=box.SIMPLE_HEAD, pad_edge=False)
+    roles = {
+        role: [who.name for who in people if who.role == role]
+        for role in dict.fromkeys(who.role for who in people)
+    }
+    for role, names in roles.items():
+        shown.add_row(role, ", ".join(names))
+    return shown
+
+
+def _picture_console(running: World, cases: Sequence[Case], folder: Path) -> None:
+    from infra import screens  # noqa: PLC0415 - who only plays needs no browser
+
+    with step("Gambar konsol", "Pictures of the console"):
+        phones: dict[str, FrontEnd] = {}
+        for number, (trip_id, story) in enumerate(_live_trips(running).items(), 1):
+            _report_position(running, phones, trip_id, story, number / len(LIVE))
+        astray = next(case for case in cases if case.story is screens.ASTRAY)
+        screens.take(running, folder, given={"trip": astray.trip_id})
+
+
+def _live_trips(running: World) -> dict[str, Story]:
+    """A trip of today for each who travels live: what an earlier run left her, or a new one."""
     today = datetime.now(ZoneInfo(ZONE)).date()
     trips = {}
-    for number, story in enumerate(travelling, len(STORIES) + 1):
-        trips[issue(running, Case(number, story, today))] = story
+    for number, story in enumerate(LIVE, len(STORIES) + 1):
+        with running.sign_in(story.traveller.tenant, story.traveller.username) as phone:
+            left = phone.ask(UNDER_WAY)["trips"]["nodes"]
+        # A trip that an earlier run left may have ended, and its letter's number is taken.
+        with suppress(Refused):
+            trip_id = left[0]["id"] if left else issue(running, Case(number, story, today))
+            trips[trip_id] = story
+    return trips
+
+
+def _move_live(running: World) -> None:
+    """Trips of today, a fix every five seconds each, there and back again, until Ctrl-C."""
+    trips = _live_trips(running)
     phones: dict[str, FrontEnd] = {}
     began, stopped = time.monotonic(), Event()
     while not stopped.wait(5):
-        along = min(1.0, (time.monotonic() - began) / LIVE_SECONDS)
+        # 0 at home, 1 at the destination: nobody arrives for good while somebody watches.
+        turn = (time.monotonic() - began) / LIVE_SECONDS % 2
+        along = min(turn, 2 - turn)
         for trip_id, story in trips.items():
             try:
                 _report_position(running, phones, trip_id, story, along)

@@ -61,13 +61,15 @@ class Cluster(Service):
     """A PostgreSQL cluster with PostGIS at hand, reached over TCP on 127.0.0.1 only.
 
     Root cannot run PostgreSQL: the user ``postgres`` then owns and runs it. `durable=False`
-    trades safety against power loss for speed, for data nobody will miss.
+    trades safety against power loss for speed, for data nobody will miss. There is room for
+    `regencies`, each with a slot, a sender and a receiver at the province.
     """
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, regencies: int = 20) -> None:
         self.port = port(folder, "postgres")
         self._password = secret(folder, "postgres")
         self._durable = durable
+        self._regencies = regencies
         self._home = folder / "postgres"
         self._data = self._home / "data"
         self._user = "postgres" if os.geteuid() == 0 else None
@@ -159,8 +161,9 @@ class Cluster(Service):
         pid_file.unlink(missing_ok=True)
 
     def _settings(self) -> str:
-        """Return postgresql.conf: room for some twenty regencies, each a publication and slots."""
         lasting = "on" if self._durable else "off"
+        # The tables of newborn regencies are copied by more than one each.
+        followed = self._regencies + 44
         return f"""
 listen_addresses = '127.0.0.1'
 port = {self.port}
@@ -169,12 +172,17 @@ unix_socket_directories = ''
 max_connections = 200
 shared_buffers = 256MB
 wal_level = logical
-max_wal_senders = 64
-max_replication_slots = 64
-max_logical_replication_workers = 64
-max_worker_processes = 80
-# A newborn regency's three tables are copied to the province at once, not one after another.
-max_sync_workers_per_subscription = 3
+max_wal_senders = {followed}
+max_replication_slots = {followed}
+# While the province is away the log is kept for it, but no more than this: the regencies go on.
+max_slot_wal_keep_size = '2GB'
+# Who has nothing to say is heard of each ten seconds: how fresh the province's rows are is known.
+wal_sender_timeout = '20s'
+wal_receiver_timeout = '20s'
+max_logical_replication_workers = {followed}
+max_worker_processes = {followed + 16}
+# A newborn regency's tables are copied to the province at once, not one after another.
+max_sync_workers_per_subscription = 8
 wal_retrieve_retry_interval = '500ms'
 fsync = {lasting}
 full_page_writes = {lasting}

@@ -52,7 +52,9 @@ HEAD_OF_OFFICE: Final = "Surya Kepala"
 OFFICERS: Final = (
     ("operator", "Rina Operator", Role.OPERATOR, "Operator perangkat daerah"),
     ("kepala", HEAD_OF_OFFICE, Role.HEAD_OF_OFFICE, "Kepala dinas, pemberi tugas"),
+    ("bendahara", "Ratna Bendahara", Role.TREASURER, "Bendahara pengeluaran"),
     ("inspektur", "Wahyu Inspektur", Role.INSPECTOR, "Inspektorat daerah"),
+    ("penerima", "Dewi Penerima", Role.HOST_DESK, "Penerima tamu dinas, pemberi visum"),
     ("admin", "Yuli Admin", Role.TENANT_ADMIN, "Admin daerah"),
 )
 
@@ -78,12 +80,14 @@ def running(
     *,
     fresh: bool = True,
     durable: bool = True,
+    regencies: int = 20,
     travellers: Sequence[Traveller] = TRAVELLERS,
     processes: Sequence[str] = ("api", "workers", "sweep"),
 ) -> Iterator[World]:
     """Servers, realms and processes in `folder`; all of it ends with the block.
 
-    `fresh` begins with empty databases, otherwise what an earlier run left is served on.
+    `fresh` begins with empty databases, otherwise what an earlier run left is served on. There is
+    room for `regencies` beside those of the demonstration.
     """
     if fresh:
         for kept in ("postgres", "redis"):
@@ -92,7 +96,7 @@ def running(
         base_url = f"http://127.0.0.1:{port(folder, 'api')}"
         issuers = {seed.slug: _issuer(folder, seed, base_url, travellers) for seed in _seeds()}
         with step("PostgreSQL", "PostgreSQL"):
-            cluster = stack.enter_context(Cluster(folder, durable=durable))
+            cluster = stack.enter_context(Cluster(folder, durable=durable, regencies=regencies))
         with step("Redis", "Redis"):
             redis = stack.enter_context(Redis(folder))
         with step("Penyedia identitas", "Identity provider"):
@@ -227,11 +231,13 @@ def _settle_people(seed: RealmSeed, travellers: Sequence[Traveller]) -> None:
             )
         rates.add(
             session,
-            province_code="64",
-            amount=ALLOWANCE,
-            valid_from=datetime(2026, 1, 1, tzinfo=UTC).date(),
-            valid_until=None,
-            legal_basis=ALLOWANCE_BASIS,
+            rates.Rate(
+                province_code="64",
+                amount=ALLOWANCE,
+                valid_from=datetime(2026, 1, 1, tzinfo=UTC).date(),
+                valid_until=None,
+                legal_basis=ALLOWANCE_BASIS,
+            ),
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, false, func, or_, select, true
-from sqlalchemy.orm import Session, aliased, contains_eager
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, contains_eager
 from sqlalchemy.orm.interfaces import ORMOption
 
 from tenants.evidence import DeviationRecord, DeviationState
@@ -18,6 +18,7 @@ from tenants.problems import NotAllowed, NotFound
 WHOLE_REGENCY = frozenset({Role.INSPECTOR, Role.TENANT_ADMIN})
 OWN_OFFICE = frozenset({Role.OPERATOR, Role.HEAD_OF_OFFICE, Role.TREASURER})
 TRACKS = frozenset({Role.INSPECTOR, Role.HEAD_OF_OFFICE})
+ISSUERS = frozenset({Role.OPERATOR, Role.TENANT_ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,11 @@ def within(office_id: UUID) -> ColumnElement[bool]:
     return Member.office_id.in_(select(offices.c.id))
 
 
+def sees_others(viewer: Viewer) -> bool:
+    """Whether the viewer may see trips that are not her own."""
+    return bool(viewer.roles & (WHOLE_REGENCY | OWN_OFFICE))
+
+
 def trips(viewer: Viewer) -> Select[Trip]:
     """The trips the viewer may see; the traveller is joined."""
     return select(Trip).join(Trip.traveller).where(members(viewer))
@@ -76,6 +82,18 @@ def require_own_trip(session: Session, viewer: Viewer, trip_id: UUID) -> None:
     own = select(Trip.id).where(Trip.id == trip_id, Trip.traveller_id == viewer.member_id)
     if session.scalar(own) is None:
         raise NotFound("Perjalanan dinas")
+
+
+def proposed(viewer: Viewer, signer: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
+    """Condition on `Member`, the traveller: whose proposals the viewer may see.
+
+    Those of her office, as its operator or its head, and those that she is to sign (`signer`).
+    Nobody else's: what is only proposed is no trip yet.
+    """
+    hers = signer == viewer.member_id
+    if viewer.roles & (ISSUERS | {Role.HEAD_OF_OFFICE}):
+        return or_(hers, members(viewer))
+    return hers
 
 
 def member(session: Session, viewer: Viewer, member_id: UUID) -> Member:

@@ -5,28 +5,39 @@ Everything here needs the administrator of a PostgreSQL server (`JEJAK_SERVER_DS
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import date
-from typing import LiteralString
-from zoneinfo import available_timezones
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
+from sqlalchemy.orm import Session
 
-from tenants import catalogue
+from tenants import agreements, catalogue, pseudonyms, readers, subscriptions
+from tenants.agreements import SharingLevel, Signer, Terms, TravellerIdentity
 from tenants.boundaries import add_boundary_set
 from tenants.catalogue import PROVINCE_SLUG, decrypt, encrypt
 from tenants.migrate import Schema, upgrade
 from tenants.problems import InvalidInput, UnknownTenant
-from tenants.realm import Issuer, RealmState, forget_engine
+from tenants.realm import Issuer, RealmState, Tenant, forget_engine
 from tenants.regions import CODE, shipped
-from tenants.server import TEMPLATE, Names, admin, create_database, drop_database, names_of, run
-from tenants.settings import settings
+from tenants.server import (
+    CONTROL,
+    TEMPLATE,
+    Names,
+    admin,
+    create_database,
+    drop_database,
+    home,
+    is_at,
+    names_of,
+    prepare_server,
+    run,
+)
 
-CONTROL = "jejak_control"
 RESERVED = frozenset(
     {
         PROVINCE_SLUG,
@@ -43,6 +54,7 @@ RESERVED = frozenset(
     }
 )
 FIRST_RULESET_BASIS = "PMK 113/PMK.05/2012 jo. PMK 119/2023"
+FIRST_AGREEMENT: Final = "Perjanjian awal"
 
 
 def create_control() -> str:
@@ -65,6 +77,7 @@ def add_province(*, code: str, name: str, issuer: Issuer) -> None:
             PROVINCE_SLUG, "PROVINCE", code, name, None, dsns[names.app], dsns[names.owner], issuer
         )
         undo.pop_all()
+    pseudonyms.key()
 
 
 def add_tenant(
@@ -74,18 +87,28 @@ def add_tenant(
     name: str,
     zone: str,
     issuer: Issuer,
+    server: str | None = None,
+    terms: Terms | None = None,
     on_step: Callable[[str], object] = str,
+    fill: Callable[[str], object] | None = None,
 ) -> None:
-    """A regency is born: database, schema, boundaries, rules, subscription, catalogue entry.
+    """A regency is born: database, schema, boundaries, rules, subscriptions, catalogue entry.
 
-    When a step fails, all that the steps before it made is removed again and the error raised.
-    Raises `InvalidInput` for a slug or code that cannot be, or is taken.
+    Its database is on the province's server, or on the one behind the administrator's DSN `server`.
+    `terms` are those of its first sharing agreement; left out, it shares all cases by pseudonym
+    from today on. `fill`, told the owner's DSN, is called in place of adding boundaries, rules and
+    that agreement. When a step fails, all that the steps before it made is removed again and the
+    error raised. Raises `InvalidInput` for a slug or code that cannot be, or is taken.
     """
     _check(slug, code, zone)
     names = names_of(slug)
-    with admin() as connection, ExitStack() as undo:
+    if server is not None:
+        prepare_server(server)
+    with admin(server=server) as connection, ExitStack() as undo:
         on_step("database")
-        dsns = create_database(connection, names, undo, share=True, template=TEMPLATE)
+        dsns = create_database(
+            connection, names, undo, share=True, template=TEMPLATE, server=server
+        )
         on_step("schema")
         upgrade(
             Schema.TENANT,
@@ -94,12 +117,20 @@ def add_tenant(
             share_role=names.share,
             code=code,
         )
-        on_step("boundaries and rules")
-        _seed(dsns[names.owner])
+        # Before there is anything to tell: so nothing has to be copied.
+        subscriptions.open_slot(names, dsns[names.share], undo)
+        on_step("contents")
+        (fill or _seed)(dsns[names.owner])
         on_step("sharing")
-        _subscribe(names, dsns[names.share], slug, code, name, undo)
+        dsn, owner = dsns[names.app], dsns[names.owner]
+        pseudonyms.give_key(owner)
+        if fill is None:
+            _agree(Tenant(slug, code, name, owner, issuer, RealmState.ACTIVE, zone=zone), terms)
+        _introduce(slug, code, name, undo)
+        subscriptions.follow(names, dsns[names.share], undo)
+        reader = readers.admit(names, code, undo)
         on_step("catalogue")
-        _enter(slug, "REGENCY", code, name, zone, dsns[names.app], dsns[names.owner], issuer)
+        _enter(slug, "REGENCY", code, name, zone, dsn, owner, issuer, reader)
         undo.pop_all()
 
 
@@ -128,97 +159,41 @@ def _seed(owner_dsn: str) -> None:
         )
 
 
-def _subscribe(
-    names: Names, share_dsn: str, slug: str, code: str, name: str, undo: ExitStack
-) -> None:
-    """The province receives what the tenant publishes.
+def _agree(owner: Tenant, terms: Terms | None) -> None:
+    """The first agreement."""
+    now = datetime.now(UTC)
+    first = terms or Terms(
+        FIRST_AGREEMENT,
+        now.astimezone(ZoneInfo(owner.zone)).date(),
+        level=SharingLevel.CASES,
+        severity="NOTE",
+        travellers=TravellerIdentity.PSEUDONYMOUS,
+    )
+    try:
+        with owner.session(readonly=False) as session:
+            agreements.declare(
+                session, first, zone=owner.zone, signer=Signer("jejak tenant add"), now=now
+            )
+    finally:
+        forget_engine(owner.dsn)
 
-    Inside one cluster CREATE SUBSCRIPTION would wait for its own transaction to end while it makes
-    the slot, for ever: so the slot is made first.
-    """
-    slot = names.database
-    with admin(names.database) as tenant:
-        tenant.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [slot])
-    undo.callback(_drop_slot, slot)
-    province = names_of(PROVINCE_SLUG).database
-    with admin(province) as connection:
+
+def _introduce(slug: str, code: str, name: str, undo: ExitStack) -> None:
+    """Make a regency known to the province."""
+    with admin(names_of(PROVINCE_SLUG).database) as connection:
         connection.execute(
             "INSERT INTO regency (code, slug, name) VALUES (%s, %s, %s)", [code, slug, name]
         )
-        undo.callback(_forget_regency, code)
-        connection.execute(
-            sql.SQL(
-                "CREATE SUBSCRIPTION {name} CONNECTION {dsn} PUBLICATION province"
-                " WITH (create_slot = false, slot_name = {slot})"
-            ).format(
-                name=sql.Identifier(names.database),
-                dsn=sql.Literal(share_dsn),
-                slot=sql.Literal(slot),
-            )
-        )
-        undo.callback(_drop_subscription, names.database)
-
-
-def _drop_subscription(name: str) -> None:
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        if connection.execute(
-            "SELECT 1 FROM pg_subscription WHERE subname = %s", [name]
-        ).fetchone():
-            run(connection, "ALTER SUBSCRIPTION {name} DISABLE", name=name)
-            run(connection, "ALTER SUBSCRIPTION {name} SET (slot_name = NONE)", name=name)
-            _end_copying(connection, name)
-            run(connection, "DROP SUBSCRIPTION {name}", name=name)
-
-
-def _end_copying(connection: psycopg.Connection, name: str) -> None:
-    """End what still copies a disabled subscription's tables, and its slots.
-
-    Inside one cluster a slot in the making waits for every open transaction to end, so for that of
-    DROP SUBSCRIPTION too, which waits for the slot: for ever.
-    """
-    connection.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_subscription"
-        " WHERE subname = %s AND pid IS NOT NULL",
-        [name],
-    )
-    _end_slots(
-        connection,
-        "JOIN pg_subscription ON slot_name LIKE 'pg\\_' || pg_subscription.oid || '\\_sync\\_%%'"
-        " WHERE subname = %s",
-        [name],
-    )
-
-
-def _drop_slot(slot: str) -> None:
-    with admin() as connection:
-        _end_slots(
-            connection,
-            "WHERE slot_name = %s OR slot_name LIKE 'pg\\_%%' AND NOT active AND database = %s",
-            [slot, slot],
-        )
-
-
-def _end_slots(connection: psycopg.Connection, which: LiteralString, parameters: list[str]) -> None:
-    """Drop replication slots with whoever still reads them; one that went by itself is fine."""
-    for slot, active_pid in connection.execute(
-        sql.SQL("SELECT slot_name, active_pid FROM pg_replication_slots ") + sql.SQL(which),
-        parameters,
-    ).fetchall():
-        if active_pid is not None:
-            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [active_pid])
-        connection.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
-            " WHERE slot_name = %s",
-            [slot],
-        )
+    undo.callback(_forget_regency, code)
 
 
 def _forget_regency(code: str) -> None:
     """Remove a regency, and all that it published, from the province."""
-    with admin(names_of(PROVINCE_SLUG).database) as connection:
-        for table in ("trip", "verdict", "deviation"):
-            statement = sql.SQL("DELETE FROM {table} WHERE tenant = %s")
-            connection.execute(statement.format(table=sql.Identifier(table)), [code])
+    with admin(names_of(PROVINCE_SLUG).database) as connection, connection.transaction():
+        subscriptions.forget_rows(connection, code)
+        connection.execute("DELETE FROM refused_row WHERE regency_code = %s", [code])
+        connection.execute("DELETE FROM kept_head WHERE tenant = %s", [code])
+        connection.execute("DELETE FROM regency_receipt WHERE code = %s", [code])
         connection.execute("DELETE FROM regency WHERE code = %s", [code])
 
 
@@ -231,12 +206,13 @@ def _enter(
     dsn: str,
     owner_dsn: str,
     issuer: Issuer,
+    province_dsn: str | None = None,
 ) -> None:
     with admin(CONTROL) as connection:
         connection.execute(
             "INSERT INTO realm (slug, kind, code, name, zone, state, dsn, owner_dsn, issuer_url,"
-            " client_id, client_secret, audience, algorithms, identity_claim)"
-            " VALUES (%s, %s, %s, %s, %s, 'ACTIVE', %s, %s, %s, %s, %s, %s, %s, %s)",
+            " client_id, client_secret, audience, algorithms, identity_claim, province_dsn)"
+            " VALUES (%s, %s, %s, %s, %s, 'ACTIVE', %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 slug,
                 kind,
@@ -251,6 +227,7 @@ def _enter(
                 issuer.audience,
                 list(issuer.algorithms),
                 issuer.identity_claim,
+                encrypt(province_dsn) if province_dsn else None,
             ],
         )
     catalogue.read_again()
@@ -286,6 +263,20 @@ def owner_dsn(slug: str) -> str:
     return decrypt(row[0])
 
 
+@contextmanager
+def as_owner(slug: str) -> Iterator[tuple[Tenant, Session]]:
+    """A regency, suspended or not, and a transaction by the owner of its database.
+
+    Raises `UnknownTenant`.
+    """
+    owner = replace(catalogue.known(slug), dsn=owner_dsn(slug))
+    try:
+        with owner.session(readonly=False) as session:
+            yield owner, session
+    finally:
+        forget_engine(owner.dsn)
+
+
 def set_state(slug: str, state: RealmState) -> None:
     """Suspend a regency (its addresses answer 404, its work rests) or serve it again."""
     with admin(CONTROL) as connection:
@@ -297,54 +288,80 @@ def set_state(slug: str, state: RealmState) -> None:
     catalogue.read_again()
 
 
-def drop_tenant(slug: str) -> None:
-    """Remove a regency: catalogue entry, subscription, slot, database and roles; final."""
+def drop_tenant(slug: str, server: str | None = None) -> None:
+    """Remove a regency: catalogue entry, subscription, slot, database and roles; final.
+
+    `server` is as in `add_tenant`, or where it was moved to; raises `InvalidInput` when its
+    database is not there.
+    """
     names = names_of(slug)
-    with admin(CONTROL) as control:
+    with admin(server=server) as there, admin(CONTROL) as control:
         row = control.execute(
-            "DELETE FROM realm WHERE slug = %s AND kind = 'REGENCY' RETURNING code, dsn", [slug]
+            "SELECT code, dsn, province_dsn FROM realm WHERE slug = %s AND kind = 'REGENCY'", [slug]
         ).fetchone()
-    if row is None:
-        raise UnknownTenant
-    code, dsn = row
-    catalogue.read_again()
-    forget_engine(decrypt(dsn))
-    _drop_subscription(names.database)
-    _drop_slot(names.database)
-    _forget_regency(code)
-    with admin() as connection:
-        drop_database(connection, names.database)
+        if row is None:
+            raise UnknownTenant
+        code, *dsns = row
+        dsns = [decrypt(dsn) for dsn in dsns if dsn]
+        if not is_at(dsns[0], server or home()):
+            raise InvalidInput("server", "bukan server daerah ini", "is not this regency's")
+        control.execute("DELETE FROM realm WHERE slug = %s", [slug])
+        catalogue.read_again()
+        for dsn in dsns:
+            forget_engine(dsn)
+        readers.expel(names)
+        subscriptions.drop_subscription(names.slot)
+        subscriptions.drop_slot(there, names.slot, names.database)
+        _forget_regency(code)
+        drop_database(there, names.database)
         for role in (names.app, names.owner, names.share):
-            run(connection, "DROP ROLE IF EXISTS {role}", role=role)
+            run(there, "DROP ROLE IF EXISTS {role}", role=role)
 
 
 def migrate_all() -> Iterator[tuple[str, bool | Exception]]:
     """Migrate control, province and every regency; yields each with what came of it.
 
-    A realm that fails stops none of the others: the caller reports it and exits non-zero.
+    A regency that publishes other tables than before is subscribed to anew. A realm that fails
+    stops none of the others: the caller reports it and exits non-zero.
     """
+    control = Names(CONTROL)
+    as_control_owner = make_conninfo(home(), dbname=CONTROL, options=f"-c role={control.owner}")
+    yield "control", upgrade(Schema.CONTROL, as_control_owner, app_role=control.app)
     with admin(CONTROL) as connection:
         rows = connection.execute(
             "SELECT slug, kind, code, owner_dsn FROM realm ORDER BY kind, code"
         ).fetchall()
-    control = Names(CONTROL)
-    as_owner = make_conninfo(
-        settings().server_dsn or "", dbname=CONTROL, options=f"-c role={control.owner}"
-    )
-    yield "control", upgrade(Schema.CONTROL, as_owner, app_role=control.app)
-    for slug, kind, code, owner_dsn in rows:
-        names = names_of(slug)
-        schema = Schema.TENANT if kind == "REGENCY" else Schema.PROVINCE
+    for slug, kind, code, dsn in rows:
         try:
-            yield (
-                slug,
-                upgrade(
-                    schema,
-                    decrypt(owner_dsn),
-                    app_role=names.app,
-                    share_role=names.share,
-                    code=code,
-                ),
-            )
+            yield slug, _migrate(slug, kind, code, decrypt(dsn))
         except Exception as error:  # noqa: BLE001 - the other realms must be migrated all the same
             yield slug, error
+
+
+def _migrate(slug: str, kind: str, code: str, owner_dsn: str) -> bool:
+    names = names_of(slug)
+    if kind == "PROVINCE":
+        return upgrade(Schema.PROVINCE, owner_dsn, app_role=names.app)
+    behind = upgrade(
+        Schema.TENANT, owner_dsn, app_role=names.app, share_role=names.share, code=code
+    )
+    pseudonyms.give_key(owner_dsn)
+    behind |= subscriptions.take_up(names, code)
+    return _joined(slug, code) or behind
+
+
+def _joined(slug: str, code: str) -> bool:
+    """Have a regency of an earlier version read at the province; False when it did already."""
+    names = names_of(slug)
+    with ExitStack() as undo, admin(CONTROL) as control:
+        row = control.execute("SELECT province_dsn FROM realm WHERE slug = %s", [slug]).fetchone()
+        if row != (None,):
+            return False
+        readers.expel(names)
+        control.execute(
+            "UPDATE realm SET province_dsn = %s WHERE slug = %s",
+            [encrypt(readers.admit(names, code, undo)), slug],
+        )
+        catalogue.read_again()
+        undo.pop_all()
+    return True

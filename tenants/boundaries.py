@@ -1,7 +1,8 @@
 """Boundary sets as a tenant's database keeps them: versions, each whole, the newest in force."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 import psycopg
 import shapely
@@ -12,6 +13,8 @@ from sqlalchemy.orm import Session
 from tenants.models import BoundaryRegion, BoundarySet
 from tenants.problems import UnknownRegion
 from tenants.regions import CODE, RegionSet
+
+METRES_A_DEGREE: Final = 111_320.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,38 @@ def load(session: Session, version: int) -> Boundaries:
     )
     regions = tuple((code, name, shapely.from_wkb(bytes(wkb))) for code, name, wkb in rows)
     return Boundaries(version, boundary_set.tolerance_m, regions)
+
+
+def boundary_set(session: Session, version: int | None) -> BoundarySet | None:
+    """A version of the boundaries; None stands for the one in force."""
+    return session.get(BoundarySet, current_version(session) if version is None else version)
+
+
+def outlines(
+    session: Session, version: int, *, codes: Collection[str], tolerance: float
+) -> dict[str, Any]:
+    """A version's outlines of these regions as GeoJSON, to be drawn: simplified by `tolerance` m.
+
+    Neighbours are simplified together, so that they still meet.
+    """
+    rows = session.execute(
+        select(BoundaryRegion.code, BoundaryRegion.name, func.ST_AsBinary(BoundaryRegion.outline))
+        .where(BoundaryRegion.boundary_set == version, BoundaryRegion.code.in_(codes))
+        .order_by(BoundaryRegion.code)
+    ).all()
+    drawn = shapely.coverage_simplify(
+        [shapely.from_wkb(bytes(wkb)) for *_, wkb in rows], tolerance / METRES_A_DEGREE
+    )
+    drawn = shapely.set_precision(drawn, 1e-5, mode="pointwise")
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"code": code, "name": name},
+            "geometry": shapely.geometry.mapping(shapely.MultiPolygon(shapely.get_parts(outline))),
+        }
+        for (code, name, _), outline in zip(rows, drawn, strict=True)
+    ]
+    return {"type": "FeatureCollection", "features": features}
 
 
 def zones(session: Session, codes: set[str]) -> Mapping[str, str]:

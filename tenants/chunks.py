@@ -184,11 +184,9 @@ def _rows(fixes: Fixes) -> list[bytes]:
 
 def _chunks(fixes: Fixes, starts: Ints, sources: Sequence[Source]) -> list[_Chunk]:
     """The chunks that begin at `starts`, each of its source; the bytes of all are made at once."""
-    stops = np.append(starts[1:], len(fixes))
-    rows, flags = table(fixes), np.logical_or.reduceat(fixes.flags, starts).tolist()
+    stops, digests = np.append(starts[1:], len(fixes)), _digests(fixes, starts, sources)
     mocked = np.logical_or.reduceat(fixes.mock, starts).tolist()
     charged = np.logical_or.reduceat(~np.isnan(fixes.battery), starts).tolist()
-    plain = np.ascontiguousarray(rows[:, :PLAIN_BYTES])
     points = np.column_stack([fixes.lon, fixes.lat, fixes.time]).astype("<f8").view(np.uint8)
     accuracy, speed, battery = (
         binary.elements(values, binary.REAL)
@@ -204,8 +202,6 @@ def _chunks(fixes: Fixes, starts: Ints, sources: Sequence[Source]) -> list[_Chun
         zip(sources, starts.tolist(), stops.tolist(), times, last, strict=True)
     ):
         count, device = stop - start, source.device.encode()
-        digest = hashlib.sha256(source.trip_id.bytes + struct.pack("<H", len(device)) + device)
-        digest.update((rows if flags[number] else plain)[start:stop].tobytes())
         real, flag = binary.head(count, binary.REAL_TYPE), binary.head(count, binary.FLAG_TYPE)
         columns = (
             binary.ewkb(count) + points[start:stop].tobytes(),
@@ -214,8 +210,24 @@ def _chunks(fixes: Fixes, starts: Ints, sources: Sequence[Source]) -> list[_Chun
             flag + mock[start:stop].tobytes() if mocked[number] else None,
             real + battery[start:stop].tobytes() if charged[number] else None,
         )
-        found.append(_Chunk(source.trip_id, device, digest.digest(), spanned, at, columns))
+        found.append(_Chunk(source.trip_id, device, digests[number], spanned, at, columns))
     return found
+
+
+def _digests(fixes: Fixes, starts: Ints, sources: Sequence[Source]) -> list[bytes]:
+    """The digest over each source's fixes, which begin at `starts`."""
+    stops = np.append(starts[1:], len(fixes))
+    rows, flags = table(fixes), np.logical_or.reduceat(fixes.flags, starts).tolist()
+    plain = np.ascontiguousarray(rows[:, :PLAIN_BYTES])
+    digests = []
+    for source, flagged, start, stop in zip(
+        sources, flags, starts.tolist(), stops.tolist(), strict=True
+    ):
+        device = source.device.encode()
+        digest = hashlib.sha256(source.trip_id.bytes + struct.pack("<H", len(device)) + device)
+        digest.update((rows if flagged else plain)[start:stop].tobytes())
+        digests.append(digest.digest())
+    return digests
 
 
 def _copy(session: Session, chunks: Sequence[_Chunk]) -> None:
@@ -348,35 +360,37 @@ def _fixes(rows: Sequence[Any]) -> tuple[Fixes, list[int]]:
     return fixes, sizes
 
 
-def broken(session: Session, trip_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of these trips whose chain of digests does not follow from what is stored of them."""
-    rows = session.connection().execute(CHAINS, {"ids": list(trip_ids)}).all()
-    chains = groupby(rows, lambda row: row.trip_id)
-    return {trip_id for trip_id, links in chains if not _follows(list(links))}
+def contents(rows: Sequence[Any]) -> list[bytes | None]:
+    """The digest that each stored row's columns come to; None for those of no chunk of ours."""
+    found: list[bytes | None] = [None] * len(rows)
+    places = [place for place, row in enumerate(rows) if _whole(row)]
+    if not places:
+        return found
+    whole = [rows[place] for place in places]
+    track = _track(whole)
+    order = canonical_order(track.fixes, track.chunk.astype(np.intp))
+    fixes, starts = track.fixes.only(order), np.flatnonzero(np.diff(track.chunk[order], prepend=-1))
+    stops = np.append(starts[1:], len(fixes))
+    digests = _digests(fixes, starts, [Source(row.trip_id, row.device) for row in whole])
+    said = [(row.started_at.timestamp(), row.ended_at.timestamp()) for row in whole]
+    times = np.column_stack([fixes.time[starts], fixes.time[stops - 1]])
+    right = (np.abs(times - said) < MICROSECOND).all(axis=1)
+    right &= np.bincount(track.chunk) == stops - starts
+    for place, digest, same in zip(places, digests, right.tolist(), strict=True):
+        found[place] = digest if same else None
+    return found
 
 
-CHAINS: Final = text(
-    "SELECT progress.trip_id, chain_head, arrived, arrival, digest, link, device, mock,"
-    " ST_AsEWKB(path, 'NDR') AS path, array_send(accuracy) AS accuracy,"
-    " array_send(speed) AS speed, array_send(battery) AS battery"
-    " FROM trip_progress progress LEFT JOIN track_chunk USING (trip_id)"
-    " WHERE progress.trip_id = ANY(:ids) ORDER BY progress.trip_id, arrival"
-)
-
-
-def _follows(links: Sequence[Any]) -> bool:
-    """Whether each link is what its chunk and the link before come to, up to the trip's head."""
-    link, arrival = b"", 0
-    for row in links:
-        if row.arrival is None:  # nothing was ever sent
-            break
-        try:
-            source = Source(row.trip_id, row.device)
-            (chunk,) = _chunks(_track([row]).fixes, np.zeros(1, dtype=np.intp), [source])
-        except ValueError:  # columns of no chunk of ours
-            return False
-        link = hashlib.sha256(link + chunk.digest).digest()
-        if (bytes(row.digest), bytes(row.link)) != (chunk.digest, link) or row.arrival <= arrival:
-            return False
-        arrival = row.arrival
-    return bytes(links[0].chain_head) == link and links[0].arrived >= arrival
+def _whole(row: Any) -> bool:
+    """Whether its columns are of one length, and the bytes that `_track` takes them for."""
+    count, rest = divmod(len(binary.points(row.path)), binary.POINT_BYTES)
+    head, size = binary.head(count, binary.REAL_TYPE), 20 + binary.REAL.itemsize * count
+    reals = (row.accuracy, row.speed, row.battery)
+    return (
+        count > 0
+        and not rest
+        and row.path.startswith(binary.ewkb(count))
+        and all(each is None or (len(each) == size and each.startswith(head)) for each in reals)
+        and (row.mock is None or (len(row.mock) == count and None not in row.mock))
+        and len(row.device) < 1 << 14
+    )

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
-from tenants import access, pauses, windows
+from tenants import access, pauses, people, windows
 from tenants.access import Viewer
 from tenants.catalogue import decrypt, encrypt
 from tenants.evidence import Quarantined
@@ -144,6 +144,30 @@ def devices(session: Session, viewer: Viewer, member_id: UUID | None = None) -> 
     of_member = Device.member_id == (member_id or viewer.member_id)
     newest = access.devices(viewer).where(of_member).order_by(Device.paired_at.desc(), Device.id)
     return list(session.scalars(newest.limit(MOST_SHOWN)))
+
+
+def page(
+    session: Session,
+    viewer: Viewer,
+    *,
+    search: str | None,
+    paired: bool | None,
+    after: tuple[datetime, UUID] | None,
+    first: int,
+) -> list[Device]:
+    """Up to `first` + 1 devices that the viewer may see, those paired last first.
+
+    `search` is for their owners' names; by `paired` only those not revoked, or only the revoked.
+    """
+    query = access.devices(viewer)
+    if search:
+        query = query.where(people.named(search))
+    if paired is not None:
+        query = query.where(Device.revoked_at.is_(None) == paired)
+    if after is not None:
+        query = query.where(tuple_(Device.paired_at, Device.id) < after)
+    newest = query.order_by(Device.paired_at.desc(), Device.id.desc())
+    return list(session.scalars(newest.limit(first + 1)))
 
 
 def quarantined(session: Session, viewer: Viewer, device_id: UUID, first: int) -> list[Unusable]:

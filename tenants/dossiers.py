@@ -21,7 +21,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from tenants import pauses, trips
-from tenants.evidence import Attendance, OutsideAssignment, Pause, Silence, VerdictRecord
+from tenants.evidence import (
+    Attendance,
+    OutsideAssignment,
+    Pause,
+    ReceivedVisum,
+    Silence,
+    VerdictRecord,
+)
 from tenants.models import (
     AssignmentLetter,
     BoundarySet,
@@ -131,6 +138,16 @@ ASKED: Final = Together(
     pauses=select(Pause.started_at, pauses.ENDS_AT)
     .where(Pause.trip_id == TRIP_ID)
     .order_by(Pause.started_at),
+    visa=select(
+        ReceivedVisum.id,
+        ReceivedVisum.host,
+        ReceivedVisum.leg,
+        ReceivedVisum.event,
+        ReceivedVisum.happened_at,
+        ReceivedVisum.withdraws,
+    )
+    .where(ReceivedVisum.trip_id == TRIP_ID)
+    .order_by(ReceivedVisum.confirmed_at, ReceivedVisum.id),
     beside=select(Trip.id, VerdictRecord.detail["stays"])
     .outerjoin(VerdictRecord, and_(VerdictRecord.trip_id == Trip.id, VerdictRecord.current))
     .where(
@@ -172,8 +189,8 @@ def read(session: Session, trip: Trip, *, start: datetime, end: datetime) -> OnR
     By name: `legs`, `places`, `flights` of the plan; `allowance`, the daily allowance of the first
     destination's province on the first day; `own` and `outside`, the other letters under which the
     traveller claims days of this trip, or would, of this regency and of others; `attendance`;
-    `silences` and `pauses`; `beside`, the other trips under the letter; `closed`, the versions it
-    was closed by, and `in_force`. Access is the caller's matter.
+    `silences` and `pauses`; `visa`, also those withdrawn; `beside`, the other trips under the
+    letter; `closed`, the versions it was closed by, and `in_force`. Access is the caller's matter.
     """
     claimed = trip.starts_on + timedelta(days=(trip.claimed_days or 1) - 1)
     return ASKED.read(

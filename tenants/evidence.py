@@ -1,5 +1,6 @@
 """Evidence and findings: tracks and records, what was concluded, what people said to it."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -23,6 +24,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tenants.models import Base, Trip
@@ -146,6 +148,99 @@ class OutsideAssignment(Base):
     __table_args__ = (UniqueConstraint("member_id", "number"),)
 
 
+class VisumEvent(StrEnum):
+    ARRIVAL = "ARRIVAL"
+    DEPARTURE = "DEPARTURE"
+
+
+class VisumMethod(StrEnum):
+    """How the desk knew: from its list, or by what the traveller's phone showed."""
+
+    LIST = "LIST"
+    QR = "QR"
+    CODE = "CODE"
+
+
+class TravelNotice(Base):
+    """*Pemberitahuan*: what a destination is told of a leg that leads there, while it may be due.
+
+    It follows from trip and leg. `code_key`, encrypted, is what a traveller's codes come from: of
+    one trip and destination, so that no other host could make them.
+    """
+
+    __tablename__ = "travel_notice"
+    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"), primary_key=True)
+    leg: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    tenant: Mapped[str] = mapped_column(server_default=FetchedValue())
+    destination: Mapped[str]
+    arrive_on: Mapped[date]
+    depart_on: Mapped[date]
+    letter_number: Mapped[str]
+    traveller: Mapped[str]
+    position: Mapped[str | None]
+    office: Mapped[str | None]
+    code_key: Mapped[str]
+
+
+class Visum(Base):
+    """What this regency, as host, confirms of another's trip; a row that `withdraws` takes back.
+
+    `code_step` is the minute whose code was shown, so that none counts twice.
+    """
+
+    __tablename__ = "visum"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant: Mapped[str] = mapped_column(server_default=FetchedValue())
+    sender: Mapped[str]
+    trip_id: Mapped[UUID]
+    leg: Mapped[int] = mapped_column(SmallInteger)
+    event: Mapped[VisumEvent]
+    happened_at: Mapped[datetime]
+    method: Mapped[VisumMethod]
+    code_step: Mapped[int | None] = mapped_column(BigInteger)
+    withdraws: Mapped[UUID | None] = mapped_column(ForeignKey("visum.id"), unique=True)
+    reason: Mapped[str | None]
+    traveller: Mapped[str]
+    letter_number: Mapped[str]
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    confirmed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    __table_args__ = (
+        Index("visum_trip", "trip_id", "leg"),
+        Index("visum_time", "happened_at"),
+        UniqueConstraint("trip_id", "code_step"),
+    )
+
+
+class VisumAttempt(Base):
+    """A code that was wrong, and who tried it."""
+
+    __tablename__ = "visum_attempt"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    failed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    __table_args__ = (Index("visum_attempt_time", "failed_at"),)
+
+
+class ReceivedVisum(Base):
+    """What a host confirmed of this regency's trip; the province had it at `received_at`."""
+
+    __tablename__ = "visum_received"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"))
+    leg: Mapped[int] = mapped_column(SmallInteger)
+    host: Mapped[str]
+    event: Mapped[VisumEvent]
+    happened_at: Mapped[datetime]
+    method: Mapped[VisumMethod]
+    confirmed_at: Mapped[datetime]
+    withdraws: Mapped[UUID | None]
+    received_at: Mapped[datetime]
+    __table_args__ = (
+        Index("visum_received_trip", "trip_id"),
+        Index("visum_received_newest", "received_at"),
+    )
+
+
 class VerdictRecord(Base):
     """A finding about a trip for a human to weigh, never a sanction; the newest is `current`.
 
@@ -171,8 +266,19 @@ class VerdictRecord(Base):
     detail: Mapped[dict[str, Any]]
     __table_args__ = (
         Index("verdict_current", "trip_id", unique=True, postgresql_where=text("current")),
-        Index("verdict_identity", "id", "current", unique=True),
     )
+
+
+Finding = tuple[str, str, int | None, str | None, str | None]
+"""Kind, severity, leg, region and amount of a deviation."""
+
+
+def findings(detail: Mapping[str, Any]) -> list[Finding]:
+    """What a verdict's detail says of the trip, but for times and words."""
+    return [
+        (said["kind"], said["severity"], said["leg"], said["region"], said["amount"])
+        for said in detail.get("deviations", ())
+    ]
 
 
 class DeviationState(StrEnum):
@@ -190,7 +296,8 @@ class DeviationRecord(Base):
 
     It stays the same row while evidence grows, so that replies stay with it; every verdict keeps
     in `detail` what it said at its time. `evidence` holds the digests (hex) of the chunks that
-    prove it, `amount` the rupiah at stake.
+    prove it, `amount` the rupiah at stake. PostgreSQL itself keeps `history` (each `state` and when
+    it came, `at`) and the times of the first reply and ruling, for the province.
     """
 
     __tablename__ = "deviation"
@@ -212,11 +319,13 @@ class DeviationRecord(Base):
     message_id: Mapped[str]
     message_en: Mapped[str]
     found_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    history: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=FetchedValue())
+    replied_at: Mapped[datetime | None] = mapped_column(server_default=FetchedValue())
+    ruled_at: Mapped[datetime | None] = mapped_column(server_default=FetchedValue())
 
     trip: Mapped[Trip] = relationship(lazy="raise")
     __table_args__ = (
         Index("deviation_newest", "found_at", "id"),
-        Index("deviation_identity", "id", "state", unique=True),
         Index(
             "deviation_case",
             "trip_id",
@@ -250,3 +359,18 @@ class DeviationRuling(Base):
     upheld: Mapped[bool]
     reason: Mapped[str]
     ruled_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class EscalationAnswer(Base):
+    """What an inspector answers the province about a case (*penjelasan*), with what it asked."""
+
+    __tablename__ = "escalation_answer"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    tenant: Mapped[str] = mapped_column(server_default=FetchedValue())
+    escalation_id: Mapped[UUID] = mapped_column(index=True)
+    deviation_id: Mapped[UUID] = mapped_column(ForeignKey("deviation.id"))
+    question: Mapped[str]
+    asked_at: Mapped[datetime]
+    member_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
+    body: Mapped[str]
+    answered_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

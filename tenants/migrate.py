@@ -31,12 +31,9 @@ def upgrade(schema: Schema, owner_dsn: str, **names: str) -> bool:
     `names` are what the DDL needs to know: `app_role`, and for a tenant `share_role` and `code`.
     Two runs at once wait for each other; one that waits for a busy table gives up after 10 s.
     """
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("version_locations", str(MIGRATIONS / schema))
-    config.set_main_option("path_separator", "newline")
+    config = _config(schema)
     config.attributes.update(names)
-    head = ScriptDirectory.from_config(config).get_current_head()
+    head = newest(schema)
     engine = create_engine(sqlalchemy_url(owner_dsn), poolclass=NullPool)
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL lock_timeout = '10s'"))
@@ -48,6 +45,19 @@ def upgrade(schema: Schema, owner_dsn: str, **names: str) -> bool:
         if schema is Schema.TENANT:
             _add_partitions(connection, datetime.now(UTC).date())
     return behind
+
+
+def newest(schema: Schema) -> str | None:
+    """The revision that this service's databases of a kind are at."""
+    return ScriptDirectory.from_config(_config(schema)).get_current_head()
+
+
+def _config(schema: Schema) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("version_locations", str(MIGRATIONS / schema))
+    config.set_main_option("path_separator", "newline")
+    return config
 
 
 def _current(connection: Connection) -> str | None:

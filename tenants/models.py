@@ -181,6 +181,7 @@ class AssignmentLetter(Base):
     issued_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     signed_by: Mapped[Member] = relationship(lazy="raise", foreign_keys=[signed_by_id])
+    __table_args__ = (Index("assignment_letter_issuer", "issued_by_id", "issued_at"),)
 
 
 class PhoneClient(StrEnum):
@@ -215,7 +216,10 @@ class Device(Base):
     asked_at: Mapped[datetime | None]
 
     member: Mapped[Member] = relationship(lazy="raise", foreign_keys=[member_id])
-    __table_args__ = (Index("device_member", "member_id"),)
+    __table_args__ = (
+        Index("device_member", "member_id"),
+        Index("device_newest", "paired_at", "id"),
+    )
 
 
 class TripState(StrEnum):
@@ -331,13 +335,22 @@ class LawfulPlace(Base):
     until_on: Mapped[date]
 
 
+class TripChange(StrEnum):
+    """How a plan was changed; MIGRATED: by a new version of the service, which took parts."""
+
+    MIGRATED = "MIGRATED"
+    REVISED = "REVISED"
+    EXTENDED = "EXTENDED"
+    CANCELLED = "CANCELLED"
+
+
 class TripRevision(Base):
     """What the plan was before a change, and who changed it: nothing is overwritten unseen."""
 
     __tablename__ = "trip_revision"
     trip_id: Mapped[UUID] = mapped_column(ForeignKey("trip.id"), primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True)
-    change: Mapped[str]
+    change: Mapped[TripChange]
     reason: Mapped[str | None]
     changed_by_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())

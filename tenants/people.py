@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import ColumnElement, any_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -200,6 +200,12 @@ def offices(session: Session, office_ids: Sequence[UUID]) -> Mapping[UUID, Offic
     return {office.id: office for office in rows}
 
 
+def names(session: Session, member_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+    """The names of members; whoever may see what they signed may know who signed."""
+    rows = session.execute(select(Member.id, Member.name).where(Member.id.in_(member_ids)))
+    return dict(rows.tuples().all())
+
+
 def one(session: Session, member_id: UUID) -> Member:
     """The member with this id, who must exist: the viewer herself."""
     return session.get_one(Member, member_id)
@@ -210,6 +216,13 @@ def all_offices(session: Session) -> list[Office]:
     return list(session.scalars(select(Office).order_by(Office.name)))
 
 
+def named(search: str) -> ColumnElement[bool]:
+    """Condition on `Member`: these letters are in the name; raises `InvalidInput`."""
+    if "\x00" in search:
+        raise InvalidInput("search", "bukan nama", "is no name")
+    return Member.name.icontains(search, autoescape=True)
+
+
 def page(
     session: Session,
     viewer: Viewer,
@@ -217,13 +230,20 @@ def page(
     search: str | None,
     after: tuple[str, UUID] | None,
     first: int,
+    role: Role | None = None,
+    active: bool | None = None,
 ) -> list[Member]:
-    """Up to `first` + 1 members whose trips the viewer may see, by name."""
+    """Up to `first` + 1 members whose trips the viewer may see, by name.
+
+    Only those of `role`; by `active` only those whose membership lasts, or only those who left.
+    """
     query = select(Member).where(members(viewer))
+    if active is not None:
+        query = query.where(Member.suspended_at.is_(None) == active)
+    if role is not None:
+        query = query.where(any_(Member.roles) == role)
     if search:
-        if "\x00" in search:
-            raise InvalidInput("search", "bukan nama", "is no name")
-        query = query.where(Member.name.icontains(search, autoescape=True))
+        query = query.where(named(search))
     if after is not None:
         query = query.where(tuple_(Member.name, Member.id) > after)
     return list(session.scalars(query.order_by(Member.name, Member.id).limit(first + 1)))

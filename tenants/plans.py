@@ -1,7 +1,7 @@
 """What a trip's plan is made of, how it is checked, and how it is kept when it changes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -12,7 +12,15 @@ from sqlalchemy.orm import Session
 
 from tenants import airports
 from tenants.boundaries import zones
-from tenants.models import Flight, LawfulPlace, LawfulPlaceKind, Leg, TransportMode, Trip
+from tenants.models import (
+    Flight,
+    LawfulPlace,
+    LawfulPlaceKind,
+    Leg,
+    TransportMode,
+    Trip,
+    TripRevision,
+)
 from tenants.problems import InvalidInput
 
 EARLIEST: Final = date(2000, 1, 1)
@@ -72,16 +80,6 @@ class TripPlan(Dates):
     transit: Sequence[str] = ()
     flights: Sequence[PlannedFlight] = ()
     lawful_places: Sequence[PlannedLawfulPlace] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """*Surat tugas*; a number that is already there adds the traveller to that letter."""
-
-    number: str
-    dated: date
-    purpose: str
-    signed_by: UUID
 
 
 def apply(session: Session, trip: Trip, plan: TripPlan, *, home_zone: str) -> None:
@@ -204,6 +202,61 @@ def snapshot(trip: Trip) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class KeptPlan(Dates):
+    """A plan as it was kept, in rows that belong to no trip."""
+
+    transit: Sequence[str]
+    legs: Sequence[Leg]
+    flights: Sequence[Flight]
+    lawful_places: Sequence[LawfulPlace]
+
+    def again(self) -> TripPlan:
+        """The same as somebody asks for it."""
+        return TripPlan(
+            starts_on=self.starts_on,
+            ends_on=self.ends_on,
+            transit=self.transit,
+            legs=[PlannedLeg(leg.region_code, **_of_fields(PlannedLeg, leg)) for leg in self.legs],
+            flights=[PlannedFlight(**_of_fields(PlannedFlight, flight)) for flight in self.flights],
+            lawful_places=[
+                PlannedLawfulPlace(place.region_code, **_of_fields(PlannedLawfulPlace, place))
+                for place in self.lawful_places
+            ],
+        )
+
+
+def kept(plan: Mapping[str, Any]) -> KeptPlan:
+    """What `snapshot` made of a plan, read again."""
+    return KeptPlan(
+        starts_on=date.fromisoformat(plan["starts_on"]),
+        ends_on=date.fromisoformat(plan["ends_on"]),
+        transit=plan["transit"],
+        legs=[_row(Leg, leg) for leg in plan["legs"]],
+        flights=[_row(Flight, flight) for flight in plan.get("flights", ())],
+        lawful_places=[_row(LawfulPlace, place) for place in plan["lawful_places"]],
+    )
+
+
+def _of_fields(kind: type, row: Leg | Flight | LawfulPlace) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)} - {"region"}
+    return {name: getattr(row, name) for name in names}
+
+
+def _row(kind: type[P], columns: Mapping[str, Any]) -> P:
+    columns_of = kind.__table__.columns
+
+    def read(name: str, value: Any) -> Any:
+        known = columns_of[name].type.python_type
+        if value is None or isinstance(value, known):
+            return value
+        return known.fromisoformat(value) if issubclass(known, date) else known(value)
+
+    # An old plan may have what rows no longer have.
+    kept = {name: value for name, value in columns.items() if name in columns_of}
+    return kind(**{name: read(name, value) for name, value in kept.items()})
+
+
 def _columns(row: Leg | Flight | LawfulPlace) -> dict[str, Any]:
     values = ((column.key, getattr(row, column.key)) for column in row.__table__.columns)
     return {
@@ -228,6 +281,15 @@ def lawful_places_of(
 ) -> Mapping[UUID, list[LawfulPlace]]:
     """The lawful places of each trip; the caller has made sure that the trips may be seen."""
     return _of(session, trip_ids, select(LawfulPlace).order_by(LawfulPlace.from_on))
+
+
+def revisions_of(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, list[TripRevision]]:
+    """The changes of each trip, in order; the caller has made sure that the trips may be seen."""
+    found: dict[UUID, list[TripRevision]] = {trip_id: [] for trip_id in trip_ids}
+    query = select(TripRevision).where(TripRevision.trip_id.in_(trip_ids))
+    for row in session.scalars(query.order_by(TripRevision.revision)):
+        found[row.trip_id].append(row)
+    return found
 
 
 def _of(session: Session, trip_ids: Sequence[UUID], query: Select[P]) -> Mapping[UUID, list[P]]:

@@ -1,6 +1,6 @@
 """Live positions (*posisi*): where travellers are now, for those who may see their tracks."""
 
-from collections.abc import Collection, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,9 +9,17 @@ from uuid import UUID
 from sqlalchemy import Date, Select, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from tenants import access, pauses, trips, windows
+from tenants import access, boundaries, pauses, trips, windows
 from tenants.access import Viewer
-from tenants.models import Device, Member, PhoneClient, Trip, TripProgress, TripState
+from tenants.models import (
+    BoundaryRegion,
+    Device,
+    Member,
+    PhoneClient,
+    Trip,
+    TripProgress,
+    TripState,
+)
 
 MOST: Final = 2_000
 
@@ -133,3 +141,17 @@ def _shown(zone: str, now: datetime) -> Select[Any]:
 
 def _positions(session: Session, query: Select[Any]) -> list[Position]:
     return [Position(*row) for row in session.execute(query)]
+
+
+def regions_of(session: Session, trip_ids: Collection[UUID]) -> Mapping[UUID, str]:
+    """The region in which each trip's newest fix lies, if in any; access is the caller's."""
+    newest = func.ST_SetSRID(func.ST_MakePoint(TripProgress.last_lon, TripProgress.last_lat), 4326)
+    rows = session.execute(
+        select(TripProgress.trip_id, BoundaryRegion.code)
+        .join(BoundaryRegion, func.ST_Covers(BoundaryRegion.outline, newest))
+        .where(
+            TripProgress.trip_id.in_(trip_ids),
+            BoundaryRegion.boundary_set == boundaries.current_version(session),
+        )
+    )
+    return dict(rows.tuples().all())

@@ -49,6 +49,22 @@ class Unavailable(Problem):
 
 
 @dataclass(eq=False)
+class ProvinceUnavailable(Problem):
+    """The province's database does not answer, through which regencies tell one another."""
+
+    message_id = "Basis data provinsi sedang tidak tersedia. Coba lagi sebentar lagi."
+    message_en = "The province's database is not available now. Try again in a moment."
+
+
+@dataclass(eq=False)
+class BeingMoved(Unavailable):
+    """The realm is changing its server, which takes seconds; what was to be written was not."""
+
+    message_id = "Data daerah ini sedang dipindahkan. Coba lagi beberapa detik lagi."
+    message_en = "This regency's data is being moved. Try again in a few seconds."
+
+
+@dataclass(eq=False)
 class NotSignedIn(Problem):
     """No session and no token, or one that is expired, foreign or revoked."""
 
@@ -84,6 +100,14 @@ class NotAllowed(Problem):
     @property
     def message_en(self) -> str:
         return f"Only for the roles: {', '.join(self.roles)}."
+
+
+@dataclass(eq=False)
+class LastAdmin(Problem):
+    """Nobody else who can sign in is an admin: without her, nobody could change anything back."""
+
+    message_id = "Admin daerah yang terakhir tidak dapat dilepas; angkat penggantinya dahulu."
+    message_en = "The last admin of the regency must stay; appoint another first."
 
 
 @dataclass(eq=False)
@@ -218,3 +242,18 @@ class PlanIsJudged(Problem):
     @property
     def message_en(self) -> str:
         return f"The plan can no longer change: {self.deviations} deviations stand."
+
+
+@dataclass(eq=False)
+class TooManyAttempts(Problem):
+    """Too many codes were wrong; none is looked at until some minutes have passed."""
+
+    minutes: int
+
+    @property
+    def message_id(self) -> str:
+        return f"Terlalu banyak kode salah. Coba lagi dalam {self.minutes} menit."
+
+    @property
+    def message_en(self) -> str:
+        return f"Too many wrong codes. Try again in {self.minutes} minutes."

@@ -4,7 +4,7 @@
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,11 +14,15 @@ from typing import Final
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection as Connected
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from tenants.problems import Unavailable
+from tenants.problems import BeingMoved, ProvinceUnavailable, Unavailable
+
+WRITES: Final = 0x6A656A616C
+"""The advisory lock that every writing transaction shares, and that a move takes for itself."""
 
 
 class RealmState(StrEnum):
@@ -59,26 +63,35 @@ class Realm:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         PostgreSQL itself refuses a write in a `readonly` session. Raises `Unavailable` when no
-        connection is to be had.
+        connection is to be had, and `BeingMoved` for a write while the realm changes its server.
         """
-        options = {"postgresql_readonly": True} if readonly else {}
-        try:
-            connection = _engines.get(self.dsn).connect()
-        except (OperationalError, PoolTimeoutError):
-            raise Unavailable from None
-        with (
-            connection.execution_options(**options),
-            Session(connection, expire_on_commit=False) as session,
-            session.begin(),
-        ):
+        with _transaction(self.dsn, readonly=readonly) as session:
             yield session
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant(Realm):
-    """A regency (kabupaten/kota); `code` is Kemendagri's (64.72), `zone` an IANA name."""
+    """A regency (kabupaten/kota); `code` is Kemendagri's (64.72), `zone` an IANA name.
+
+    `province_dsn` is of its own role at the province, which reads what is addressed to it.
+    """
 
     zone: str
+    province_dsn: str | None = field(default=None, repr=False)
+
+    @contextmanager
+    def at_province(self) -> Iterator[Session]:
+        """One transaction that reads what the province's database holds for this regency alone.
+
+        Raises `ProvinceUnavailable` when it does not answer, at first or midway, or not as meant.
+        """
+        if self.province_dsn is None:
+            raise ProvinceUnavailable
+        try:
+            with _transaction(self.province_dsn, readonly=True) as session:
+                yield session
+        except (Unavailable, DBAPIError):
+            raise ProvinceUnavailable from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +99,73 @@ class Province(Realm):
     """Provincial oversight: holds what the regencies publish, and nothing else."""
 
 
+@contextmanager
+def _transaction(dsn: str, *, readonly: bool) -> Iterator[Session]:
+    options = {"postgresql_readonly": True} if readonly else {}
+    with (
+        _connected(dsn).execution_options(**options) as connection,
+        Session(connection, expire_on_commit=False) as session,
+        session.begin(),
+    ):
+        if not readonly and not _may_write(session):
+            raise BeingMoved
+        try:
+            yield session
+        except OperationalError as error:
+            if readonly and error.connection_invalidated:
+                raise Unavailable from None
+            raise
+
+
+def _connected(dsn: str) -> Connected:
+    """A connection to where the realm is now; raises `Unavailable`."""
+    engine = _engines.get(dsn)
+    try:
+        return engine.connect()
+    except PoolTimeoutError:
+        raise Unavailable from None
+    except OperationalError:
+        _engines.look_again()
+    elsewhere = _engines.get(dsn)
+    if elsewhere is engine:
+        raise Unavailable
+    try:
+        return elsewhere.connect()
+    except (OperationalError, PoolTimeoutError):
+        raise Unavailable from None
+
+
+def _may_write(session: Session) -> bool:
+    """Never waits: from the moment a move asks for the lock until it is done, nobody gets it."""
+    # Asked over the session: its connection's own transaction would not be the session's to commit.
+    asked = session.connection().exec_driver_sql(
+        f"SELECT pg_try_advisory_xact_lock_shared({WRITES})"
+    )
+    return bool(asked.scalar_one())
+
+
 class UnsafeRole(Exception):
     """The role in a DSN could bypass the database's own protection."""
 
 
 class _Engines:
-    """The engines used most recently; one that falls out is disposed."""
+    """The engines used most recently; one that falls out is disposed.
 
-    CAPACITY: Final = 50
+    A DSN that was moved away from leads to where its database is now: sockets hold a `Tenant` for
+    hours.
+    """
+
+    CAPACITY: Final = 100
 
     def __init__(self) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._moved: dict[str, str] = {}
         self._lock = Lock()
+        self.look_again: Callable[[], object] = tuple
 
     def get(self, dsn: str) -> Engine:
         with self._lock:
+            dsn = self._moved.get(dsn, dsn)
             engine = self._engines.pop(dsn, None) or _create(dsn)
             self._engines[dsn] = engine
             evicted = self._evict() if len(self._engines) > self.CAPACITY else None
@@ -110,6 +175,12 @@ class _Engines:
 
     def _evict(self) -> Engine:
         return self._engines.popitem(last=False)[1]
+
+    def move(self, old: str, new: str) -> None:
+        with self._lock:
+            further = {dsn: new if to == old else to for dsn, to in self._moved.items()}
+            self._moved = further | {old: new}
+        self.forget(old)
 
     def forget(self, dsn: str) -> None:
         with self._lock:
@@ -130,6 +201,16 @@ _engines = _Engines()
 def forget_engine(dsn: str) -> None:
     """Close the idle connections to a database, before it is dropped or moved."""
     _engines.forget(dsn)
+
+
+def move_engine(old: str, new: str) -> None:
+    """What is asked of the database at the DSN `old` is asked at `new` from now on."""
+    _engines.move(old, new)
+
+
+def when_unreachable(look_again: Callable[[], object]) -> None:
+    """Whom to ask, before a database is given up, whether it has moved: he tells `move_engine`."""
+    _engines.look_again = look_again
 
 
 def close_engines() -> None:

@@ -1,6 +1,7 @@
 """A PostgreSQL server as its administrator sees it: databases, roles, the template.
 
-Needs `JEJAK_SERVER_DSN`; used by the `jejak` command, never by the API.
+Needs `JEJAK_SERVER_DSN`, that of the catalogue, the province and new tenants, or another server's
+DSN; used by the `jejak` command, never by the API.
 """
 
 import secrets
@@ -15,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tenants.problems import InvalidInput
 from tenants.settings import settings
 
+CONTROL = "jejak_control"
 TEMPLATE = "jejak_template"
 EXTENSIONS = ("postgis", "btree_gist")
 
@@ -34,6 +36,11 @@ class Names:
         return self.database
 
     @property
+    def slot(self) -> str:
+        """The slot through which the province follows a regency, and the subscription there."""
+        return self.database
+
+    @property
     def owner(self) -> str:
         return f"{self.database}_owner"
 
@@ -41,16 +48,39 @@ class Names:
     def share(self) -> str:
         return f"{self.database}_share"
 
+    @property
+    def reader(self) -> str:
+        """Its role at the province, wherever its own database is."""
+        return f"{self.database}_reader"
+
 
 def names_of(slug: str) -> Names:
     return Names("jejak_" + slug.replace("-", "_"))
 
 
-@contextmanager
-def admin(database: str | None = None) -> Iterator[psycopg.Connection]:
+def home() -> str:
+    """The administrator's DSN of the server where tenants are born; raises `InvalidInput`."""
     dsn = settings().server_dsn
     if dsn is None:
         raise InvalidInput("JEJAK_SERVER_DSN", "belum diatur", "is not set")
+    return dsn
+
+
+def is_at(dsn: str, server: str) -> bool:
+    """Whether a realm's DSN leads to this server, as both are written."""
+    first, second = conninfo_to_dict(dsn), conninfo_to_dict(server)
+    return all(
+        str(first.get(key, default)) == str(second.get(key, default))
+        for key, default in (("host", ""), ("port", "5432"))
+    )
+
+
+@contextmanager
+def admin(
+    database: str | None = None, *, server: str | None = None
+) -> Iterator[psycopg.Connection]:
+    """A connection as administrator of `server`, or of the one where tenants are born."""
+    dsn = server or home()
     if database is not None:
         dsn = make_conninfo(dsn, dbname=database)
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -63,13 +93,12 @@ def run(connection: psycopg.Connection, statement: str, **names: str) -> None:
     )
 
 
-def _dsn(role: str, password: str, database: str) -> str:
-    server = conninfo_to_dict(settings().server_dsn or "")
-    server.update(user=role, password=password, dbname=database)
-    return make_conninfo("", **server)
+def dsn_of(role: str, password: str, database: str, server: str | None = None) -> str:
+    """The DSN of a role and a database, on a server as `admin` takes it."""
+    return make_conninfo(server or home(), user=role, password=password, dbname=database)
 
 
-def _create_role(connection: psycopg.Connection, role: str, *, replication: bool = False) -> str:
+def create_role(connection: psycopg.Connection, role: str, *, replication: bool = False) -> str:
     password = secrets.token_urlsafe(24)
     attributes = "LOGIN REPLICATION" if replication else "LOGIN"
     connection.execute(
@@ -82,13 +111,22 @@ def _create_role(connection: psycopg.Connection, role: str, *, replication: bool
 
 
 def create_database(
-    connection: psycopg.Connection, names: Names, undo: ExitStack, *, share: bool, template: str
+    connection: psycopg.Connection,
+    names: Names,
+    undo: ExitStack,
+    *,
+    share: bool,
+    template: str,
+    server: str | None = None,
 ) -> dict[str, str]:
-    """The roles, then the database from the template, closed to everybody else; DSN by role."""
+    """The roles, then the database from the template, closed to everybody else; DSN by role.
+
+    The connection is the administrator's, on `server` as `admin` takes it.
+    """
     passwords = {}
     roles = [names.owner, names.app] + ([names.share] if share else [])
     for role in roles:
-        passwords[role] = _create_role(connection, role, replication=role == names.share)
+        passwords[role] = create_role(connection, role, replication=role == names.share)
         undo.callback(run, connection, "DROP ROLE IF EXISTS {role}", role=role)
     for setting in ("statement_timeout = '30s'", "lock_timeout = '10s'"):
         run(connection, "ALTER ROLE {role} SET " + setting, role=names.app)
@@ -108,26 +146,28 @@ def create_database(
             database=names.database,
             role=role,
         )
-    return {role: _dsn(role, password, names.database) for role, password in passwords.items()}
+    return {
+        role: dsn_of(role, password, names.database, server) for role, password in passwords.items()
+    }
 
 
 def drop_database(connection: psycopg.Connection, database: str) -> None:
     run(connection, "DROP DATABASE IF EXISTS {database} WITH (FORCE)", database=database)
 
 
-def prepare_server() -> None:
+def prepare_server(server: str | None = None) -> None:
     """Close the server's own databases to tenants and make the template; may run again."""
-    with admin() as connection:
+    with admin(server=server) as connection:
         for database in ("postgres", "template1"):
             run(connection, "REVOKE CONNECT ON DATABASE {name} FROM PUBLIC", name=database)
-        if _exists(connection, TEMPLATE):
+        if exists(connection, TEMPLATE):
             return
         run(connection, "CREATE DATABASE {name}", name=TEMPLATE)
     try:
-        with admin(TEMPLATE) as connection:
+        with admin(TEMPLATE, server=server) as connection:
             for extension in EXTENSIONS:
                 run(connection, "CREATE EXTENSION {name}", name=extension)
-        with admin() as connection:
+        with admin(server=server) as connection:
             run(connection, "REVOKE ALL ON DATABASE {name} FROM PUBLIC", name=TEMPLATE)
             run(
                 connection,
@@ -135,12 +175,12 @@ def prepare_server() -> None:
                 name=TEMPLATE,
             )
     except psycopg.Error:
-        with admin() as connection:
+        with admin(server=server) as connection:
             drop_database(connection, TEMPLATE)
         raise
 
 
-def _exists(connection: psycopg.Connection, database: str) -> bool:
+def exists(connection: psycopg.Connection, database: str) -> bool:
     return (
         connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
         is not None

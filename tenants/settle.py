@@ -29,7 +29,7 @@ MOST_SETTLED: Final = 50_000
 HALVINGS: Final = 6
 """What the database refuses of a phone's fixes is narrowed down so far."""
 
-SETTLER: Final = 0x6A656A616B
+SETTLER: Final = 0x736574746C65
 """The advisory lock of who settles a regency's log."""
 
 

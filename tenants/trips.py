@@ -8,23 +8,24 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, case, func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
-from tenants import access, plans, windows
+from tenants import access, letters, notices, plans, windows
 from tenants.access import Viewer
 from tenants.evidence import DeviationRecord, DeviationState
+from tenants.letters import Letter
 from tenants.models import (
     AssignmentLetter,
     Member,
     Role,
     Trip,
+    TripChange,
     TripProgress,
     TripRevision,
     TripState,
 )
-from tenants.plans import LONGEST_TRIP, Dates, Letter, TripPlan, text_of
+from tenants.plans import LONGEST_TRIP, Dates, TripPlan, text_of
 from tenants.problems import InvalidInput, OverlappingTrip, PlanIsJudged, WrongState
 
 FIRST_LOOK: Final = timedelta(hours=1)
@@ -47,12 +48,35 @@ def issue(
 ) -> Trip:
     """Send a member of the operator's office on a trip; raises `OverlappingTrip` among others."""
     viewer.require(Role.OPERATOR, Role.TENANT_ADMIN)
-    traveller = access.member(session, viewer, traveller_id)
+    return send(
+        session,
+        access.member(session, viewer, traveller_id),
+        issued_by=viewer.member_id,
+        letter=letter,
+        plan=plan,
+        spd_number=spd_number,
+        home_zone=home_zone,
+        now=now,
+    )
+
+
+def send(
+    session: Session,
+    traveller: Member,
+    *,
+    issued_by: UUID,
+    letter: Letter,
+    plan: TripPlan,
+    spd_number: str | None,
+    home_zone: str,
+    now: datetime,
+) -> Trip:
+    """Send a member on a trip; the caller has made sure that who asks may."""
     if traveller.suspended_at is not None:
         raise InvalidInput("travellerId", "tidak lagi aktif", "is suspended")
     trip = Trip(
         id=uuid4(),
-        letter=_letter(session, viewer, letter, traveller),
+        letter=letters.written(session, letter, traveller, issued_by=issued_by),
         traveller=traveller,
         traveller_id=traveller.id,
         spd_number=text_of("spdNumber", spd_number) if spd_number else None,
@@ -68,40 +92,8 @@ def issue(
     session.flush()
     due_at = max(windows.midnight(plan.starts_on, home_zone), now) + FIRST_LOOK
     session.add(TripProgress(trip_id=trip.id, due_at=due_at))
+    notices.follow(session, trip.id)
     return trip
-
-
-def _letter(
-    session: Session, viewer: Viewer, letter: Letter, traveller: Member
-) -> AssignmentLetter:
-    signer = session.get(Member, letter.signed_by)
-    if signer is None or Role.HEAD_OF_OFFICE not in signer.roles:
-        raise InvalidInput("signedById", "bukan pemberi tugas", "is no head of office")
-    if signer.suspended_at is not None:
-        raise InvalidInput("signedById", "tidak lagi aktif", "is suspended")
-    if signer.id == traveller.id:
-        raise InvalidInput(
-            "signedById", "tidak dapat menugaskan diri sendiri", "cannot send herself"
-        )
-    number, purpose = text_of("number", letter.number), text_of("purpose", letter.purpose)
-    # A letter that two requests bring at once is written by the first; the other waits for it.
-    session.execute(
-        insert(AssignmentLetter)
-        .values(
-            number=number,
-            dated=letter.dated,
-            purpose=purpose,
-            signed_by_id=signer.id,
-            issued_by_id=viewer.member_id,
-        )
-        .on_conflict_do_nothing(index_elements=["number"])
-    )
-    found = session.scalars(select(AssignmentLetter).where(AssignmentLetter.number == number)).one()
-    if (found.dated, found.purpose, found.signed_by_id) != (letter.dated, purpose, signer.id):
-        raise InvalidInput(
-            "number", "sudah dipakai surat tugas yang lain", "is another letter's already"
-        )
-    return found
 
 
 def _refuse_overlap(session: Session, traveller_id: UUID, dates: Dates, *, but: UUID) -> None:
@@ -137,16 +129,17 @@ def revise(
     home_zone: str,
 ) -> Trip:
     """Replace the plan; what it was is kept as a revision."""
-    trip = _changeable(session, viewer, trip_id, "REVISED", reason)
+    trip = _changeable(session, viewer, trip_id, TripChange.REVISED, reason)
     _refuse_overlap(session, trip.traveller_id, plan, but=trip.id)
     plans.apply(session, trip, plan, home_zone=home_zone)
     session.flush()
+    notices.follow(session, trip.id)
     return trip
 
 
 def extend(session: Session, viewer: Viewer, trip_id: UUID, *, ends_on: date, reason: str) -> Trip:
     """Move the end to a later date; the last destination is stayed at as much longer."""
-    trip = _changeable(session, viewer, trip_id, "EXTENDED", reason)
+    trip = _changeable(session, viewer, trip_id, TripChange.EXTENDED, reason)
     if not trip.ends_on < ends_on <= trip.starts_on + LONGEST_TRIP:
         raise InvalidInput("endsOn", "bukan perpanjangan", "is no extension")
     longer = Dates(trip.starts_on, ends_on)
@@ -154,17 +147,21 @@ def extend(session: Session, viewer: Viewer, trip_id: UUID, *, ends_on: date, re
     trip.legs[-1].depart_on += ends_on - trip.ends_on
     trip.ends_on = trip.ended_on = ends_on
     session.flush()
+    notices.follow(session, trip.id)
     return trip
 
 
 def cancel(session: Session, viewer: Viewer, trip_id: UUID, *, reason: str) -> Trip:
-    trip = _changeable(session, viewer, trip_id, "CANCELLED", reason)
+    trip = _changeable(session, viewer, trip_id, TripChange.CANCELLED, reason)
     trip.state = TripState.CANCELLED
     session.flush()
+    notices.follow(session, trip.id)
     return trip
 
 
-def _changeable(session: Session, viewer: Viewer, trip_id: UUID, change: str, reason: str) -> Trip:
+def _changeable(
+    session: Session, viewer: Viewer, trip_id: UUID, change: TripChange, reason: str
+) -> Trip:
     """The trip, locked, its plan kept as a revision.
 
     Once a deviation stands the plan is closed: a destination is not changed after the fact.
@@ -349,6 +346,7 @@ class TripFilter:
     traveller_id: UUID | None = None
     starts_from: date | None = None
     starts_until: date | None = None
+    ends_from: date | None = None
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         if self.states is not None:
@@ -359,6 +357,8 @@ class TripFilter:
             yield Trip.starts_on >= self.starts_from
         if self.starts_until is not None:
             yield Trip.starts_on <= self.starts_until
+        if self.ends_from is not None:
+            yield Trip.ended_on >= self.ends_from
 
 
 def page(

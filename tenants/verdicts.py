@@ -17,7 +17,7 @@ from tenants.evidence import (
     DeviationState,
     VerdictRecord,
 )
-from tenants.models import Role, Trip
+from tenants.models import Role, RulesetVersion, Trip
 from tenants.plans import text_of
 from tenants.problems import NotAllowed, NotFound, WrongState
 
@@ -34,6 +34,16 @@ def rulesets(session: Session, verdict_ids: Sequence[UUID]) -> Mapping[UUID, int
     """The version of the rules behind each verdict; the caller has seen to access."""
     query = select(VerdictRecord.id, VerdictRecord.ruleset).where(VerdictRecord.id.in_(verdict_ids))
     return dict(session.execute(query).all())
+
+
+def legal_bases(session: Session, verdict_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+    """The legal basis of the rules behind each verdict; the caller has seen to access."""
+    query = (
+        select(VerdictRecord.id, RulesetVersion.legal_basis)
+        .join(RulesetVersion, RulesetVersion.version == VerdictRecord.ruleset)
+        .where(VerdictRecord.id.in_(verdict_ids))
+    )
+    return dict(session.execute(query).tuples().all())
 
 
 def standing(session: Session, trip_ids: Sequence[UUID]) -> Mapping[UUID, list[DeviationRecord]]:
@@ -84,18 +94,20 @@ def page(
     wanted: DeviationFilter,
     after: tuple[datetime, UUID] | None,
     first: int,
+    oldest_first: bool = False,
 ) -> list[DeviationRecord]:
-    """Up to `first` + 1 deviations, newest first."""
+    """Up to `first` + 1 deviations, by the time they were found."""
     query = access.deviations(viewer).where(*wanted.conditions())
+    keys = (DeviationRecord.found_at, DeviationRecord.id)
     if after is not None:
-        query = query.where(tuple_(DeviationRecord.found_at, DeviationRecord.id) < after)
-    newest = query.order_by(DeviationRecord.found_at.desc(), DeviationRecord.id.desc())
-    return list(session.scalars(newest.limit(first + 1)))
+        query = query.where(tuple_(*keys) > after if oldest_first else tuple_(*keys) < after)
+    order = keys if oldest_first else [key.desc() for key in keys]
+    return list(session.scalars(query.order_by(*order).limit(first + 1)))
 
 
 def reply(session: Session, viewer: Viewer, deviation_id: UUID, *, body: str) -> DeviationRecord:
     """The traveller's answer (*hak jawab*), kept with the deviation for whoever rules on it."""
-    deviation = _locked(session, viewer, deviation_id)
+    deviation = locked(session, viewer, deviation_id)
     traveller_id = session.scalar(select(Trip.traveller_id).where(Trip.id == deviation.trip_id))
     if traveller_id != viewer.member_id:
         raise NotAllowed((Role.TRAVELLER,))
@@ -115,7 +127,7 @@ def rule(
 ) -> DeviationRecord:
     """An inspector's decision; nobody rules on a trip of her own (four eyes)."""
     viewer.require(Role.INSPECTOR)
-    deviation = _locked(session, viewer, deviation_id)
+    deviation = locked(session, viewer, deviation_id)
     traveller_id = session.scalar(select(Trip.traveller_id).where(Trip.id == deviation.trip_id))
     if traveller_id == viewer.member_id:
         raise NotAllowed((Role.INSPECTOR,))
@@ -132,7 +144,8 @@ def rule(
     return deviation
 
 
-def _locked(session: Session, viewer: Viewer, deviation_id: UUID) -> DeviationRecord:
+def locked(session: Session, viewer: Viewer, deviation_id: UUID) -> DeviationRecord:
+    """A finding that stands and is the viewer's to see, while nobody else decides on it."""
     access.deviation(session, viewer, deviation_id)
     found = session.scalar(
         select(DeviationRecord)

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import text
 
@@ -28,15 +27,21 @@ TRIP = """
              lodgingLon lodgingLat }
       lawfulPlaces { regionCode kind fromOn untilOn } }
 """
-TRIP_PROBLEM = """
+PLAN_PROBLEM = """
     ... on OverlappingTrip { tripId letterNumber startsOn endsOn }
     ... on UnknownRegion { region }
-    ... on PlanIsJudged { deviations }
 """
+TRIP_PROBLEM = f"{PLAN_PROBLEM} ... on PlanIsJudged {{ deviations }}"
 DEVIATION = """
-    ... on Deviation { id state replies { memberId body } rulings { memberId upheld reason } }
+    ... on Deviation { id state replies { memberId body } rulings { memberId upheld reason }
+      recoveries { id amount paidOn receipt memberName } }
 """
 MEMBER = "... on Member { id name nip position roles office { id name } }"
+CHANGED = """
+    ... on Member { id name position roles endedAt office { id }
+      revisions { change reason roles position office { id } memberName } }
+    ... on LastAdmin { code }
+"""
 OFFICE = "... on Office { id name kind parentId }"
 RECEIPT = """
     ... on TrackReceipt { accepted duplicates outsideWindow }
@@ -50,12 +55,49 @@ PAIRING = f"""
       instructions instructionsEn }}
     ... on TooManyDevices {{ limit }}
 """
+ESCALATION = """
+    ... on Escalation { id state question askedAt closedAt note deviation { id }
+      answers { id memberId body answeredAt } }
+"""
 PAUSE = "... on Pause { id startedAt endsAt reason }"
+INCOMING = """
+    ... on IncomingTrip { tripId leg senderCode senderName letterNumber traveller position office
+      arriveOn departOn state visa { id leg event method happenedAt confirmedAt withdrawnAt } }
+    ... on TooManyAttempts { minutes }
+"""
+SHOWN = {"tripId": "UUID", "leg": "Int", "qr": "String", "code": "String", "at": "DateTime"}
+AGREEMENT = """
+    ... on SharingAgreement { id number validFrom validUntil level severity travellers
+      declaredBy withdrawnAt withdrawnBy withdrawalReason }
+"""
+RULESET = """
+    ... on Ruleset { version validFrom validUntil legalBasis inForce
+      rules { kind enabled legalBasis validFrom validUntil
+        parameters { name value standard unit least most whole meaning } } }
+"""
+ALLOWANCE = "... on DailyAllowance { id provinceCode amount validFrom validUntil legalBasis }"
+PROPOSAL = """
+    ... on TripProposal { id state letterNumber dated purpose signedById spdNumber reason
+      issuedTripId
+      proposedByName decidedByName traveller { id name }
+      plan { startsOn endsOn transit
+        legs { position regionCode zone arriveOn departOn transport lodgingName lodgingLon
+          lodgingLat }
+        flights { number origin destination departsAt arrivesAt }
+        lawfulPlaces { regionCode kind fromOn untilOn } } }
+"""
 STATELESS = {"inviteMember", "addOffice", "recordAttendance", "recordOutsideAssignment"}
 UNMET = {
     "recordTrack": {"NotAllowed"},
+    "checkIn": {"NotAllowed"},
     "revokeDevice": {"NotAllowed", "InvalidInput", "WrongState"},
     "requestPosition": {"NotAllowed"},
+    "declareSharingAgreement": {"WrongState"},
+    "addRuleset": {"WrongState"},
+    "addDailyAllowance": {"WrongState"},
+    "endDailyAllowance": {"WrongState"},
+    "withdrawSharingAgreement": {"WrongState"},
+    "proposeTrip": {"WrongState"},
 } | {name: {"WrongState"} for name in STATELESS}
 """The problems that a mutation cannot meet."""
 MUTATIONS = {
@@ -64,6 +106,13 @@ MUTATIONS = {
         | {"spdNumber": "String"},
         TRIP + TRIP_PROBLEM,
     ),
+    "proposeTrip": (
+        {"letter": "LetterInput!", "travellerId": "UUID!", "plan": "PlanInput!"}
+        | {"spdNumber": "String"},
+        PROPOSAL + PLAN_PROBLEM,
+    ),
+    "approveProposal": ({"id": "UUID!"}, PROPOSAL + PLAN_PROBLEM),
+    "returnProposal": ({"id": "UUID!", "reason": "String!"}, PROPOSAL),
     "reviseTrip": ({"id": "UUID!", "plan": "PlanInput!", "reason": "String!"}, TRIP + TRIP_PROBLEM),
     "extendTrip": ({"id": "UUID!", "endsOn": "Date!", "reason": "String!"}, TRIP + TRIP_PROBLEM),
     "cancelTrip": ({"id": "UUID!", "reason": "String!"}, TRIP + TRIP_PROBLEM),
@@ -84,6 +133,7 @@ MUTATIONS = {
     ),
     "replyToDeviation": ({"id": "UUID!", "body": "String!"}, DEVIATION),
     "ruleOnDeviation": ({"id": "UUID!", "upheld": "Boolean!", "reason": "String!"}, DEVIATION),
+    "answerEscalation": ({"id": "UUID!", "body": "String!"}, ESCALATION),
     "inviteMember": ({"invitation": "InvitationInput!"}, MEMBER),
     "addOffice": ({"name": "String!", "kind": "OfficeKind!", "parentId": "UUID"}, OFFICE),
     "pairDevice": (
@@ -93,7 +143,30 @@ MUTATIONS = {
     "revokeDevice": ({"id": "UUID!"}, f"... on Device {{ {DEVICE} }}"),
     "requestPosition": ({"deviceId": "UUID!"}, f"... on Device {{ {DEVICE} }}"),
     "pauseTracking": ({"tripId": "UUID!", "reason": "String!", "until": "DateTime"}, PAUSE),
+    "checkIn": (
+        {"tripId": "UUID!", "position": "PositionInput!", "at": "DateTime!", "photo": "String"},
+        "... on CheckIn { id happenedAt lon lat accuracy receivedAt photoDigest }",
+    ),
     "resumeTracking": ({"tripId": "UUID!"}, PAUSE),
+    "confirmArrival": (SHOWN, INCOMING),
+    "confirmDeparture": (SHOWN, INCOMING),
+    "withdrawVisum": (
+        {"id": "UUID!", "reason": "String!"},
+        "... on Visum { id regionCode leg event method happenedAt confirmedAt withdrawnAt }",
+    ),
+    "declareSharingAgreement": ({"agreement": "SharingAgreementInput!"}, AGREEMENT),
+    "withdrawSharingAgreement": ({"reason": "String!"}, AGREEMENT),
+    "changeMember": (
+        {"id": "UUID!", "roles": "[Role!]!", "officeId": "UUID", "position": "String"},
+        CHANGED,
+    ),
+    "endMembership": ({"id": "UUID!", "reason": "String!"}, CHANGED),
+    "resumeMembership": ({"id": "UUID!", "reason": "String!"}, CHANGED),
+    "addRuleset": ({"ruleset": "RulesetInput!"}, RULESET),
+    "addDailyAllowance": ({"allowance": "DailyAllowanceInput!"}, ALLOWANCE),
+    "endDailyAllowance": ({"id": "UUID!", "validUntil": "Date!"}, ALLOWANCE),
+    "recordRecovery": ({"deviationId": "UUID!", "payment": "PaymentInput!"}, DEVIATION),
+    "withdrawRecovery": ({"id": "UUID!", "reason": "String!"}, DEVIATION),
 }
 
 
@@ -136,6 +209,7 @@ TABLES = {
     "trip": "t",
     "leg": "t",
     "lawful_place": "t",
+    "trip_proposal": "t",
     "trip_revision": "t",
     "track_chunk": "t.digest, t.arrival, t.link",
     "flight": "t",
@@ -144,8 +218,19 @@ TABLES = {
     "outside_assignment": "t",
     "device": "t",
     "pause": "t",
+    "travel_notice": "t",
+    "visum": "t",
+    "visum_attempt": "t",
+    "visum_received": "t",
     "deviation_reply": "t",
     "deviation_ruling": "t",
+    "recovery": "t",
+    "member_revision": "t",
+    "ruleset": "t",
+    "daily_allowance": "t",
+    "escalation_answer": "t",
+    "check_in": "t",
+    "sharing_agreement": "t",
     "trip_progress": "t.trip_id, t.arrived, t.chain_head, t.last_fix_at",
 }
 """What only the API writes: the workers' verdicts come when they come."""
@@ -226,7 +311,8 @@ def codes(*answers: dict[str, Any]) -> list[str]:
 
 
 def nowhere() -> str:
-    return str(uuid4())
+    """A key of nothing; the same each time, for parameters of tests are to have one name."""
+    return "6d1c3c3a-0f5b-4c0e-9a77-b1d2a7c0ffee"
 
 
 def decoded(line: str) -> list[tuple[float, float]]:

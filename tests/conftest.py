@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
+from asking import enter
 from served import serving
 
 from infra import world as worlds
@@ -23,7 +24,7 @@ from tenants import catalogue
 from tenants.models import TripProgress
 
 ZONE = ZoneInfo("Asia/Makassar")
-EACH = 155
+EACH = 242
 TRAVELLERS = tuple(
     Traveller(slug, f"orang{number:02}", f"Orang {number:02} {slug.title()}", None)
     for slug in ("samarinda", "balikpapan")
@@ -279,3 +280,22 @@ def verdict(viewer: FrontEnd, trip_id: str) -> dict[str, Any]:
     found = viewer.ask(VERDICT, trip=trip_id)["trip"]
     assert found["verdict"]["final"], found
     return found
+
+
+@pytest.fixture
+def desk(people: People) -> FrontEnd:
+    """A host desk of Balikpapan that no other test has guessed codes at."""
+    someone = people.fresh("balikpapan")
+    enter(
+        "UPDATE member SET roles = '{HOST_DESK}' WHERE name = :name",
+        "balikpapan",
+        name=someone.name,
+    )
+    return someone.front_end
+
+
+@pytest.fixture
+def here(people: People, issue) -> tuple[Someone, dict]:
+    """A traveller who is in Balikpapan these days, and the trip."""
+    someone = people.fresh()
+    return someone, issue(someone, plan(starts=-1))

@@ -9,7 +9,20 @@ import pytest
 import shapely
 from conftest import People
 
-from infra.benchmarks import birth, evaluate, ingest, news, read, track, trouble
+from infra.benchmarks import (
+    birth,
+    chain,
+    evaluate,
+    ingest,
+    move,
+    news,
+    outage,
+    province,
+    read,
+    scale,
+    track,
+    trouble,
+)
 from infra.benchmarks.journeys import outlines
 from infra.benchmarks.measure import Report
 from infra.front_end import Refused
@@ -67,6 +80,11 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             ["Rasio kelahiran : CREATE EXTENSION postgis: "],
         ),
         (
+            lambda *where: move.measure(*where, rounds=2, uploads=16),
+            3,
+            ["Baris dipindahkan: "],
+        ),
+        (
             lambda *where: evaluate.measure(
                 *where, rounds=1, peers={"sebanding": [sys.executable, "-c", PEER]}
             ),
@@ -77,8 +95,42 @@ def travellers(people: People) -> tuple[Traveller, ...]:
                 "Unggahan terakhir : pertama, putusan saja: ",
             ],
         ),
+        (
+            lambda *where: chain.measure(*where, rounds=1, trips=3, uploads=4),
+            6,
+            ["Rasio verifikasi : COPY dan SHA-256: ", "Potongan diverifikasi tiap detik: "],
+        ),
+        (
+            lambda *where: province.measure(*where, rounds=1, trips=4, regencies=(10, 12)),
+            6,
+            [
+                "Rasio halaman pertama, 10 baris: ",
+                "Rasio halaman penuh: ",
+                "Rasio peringkat: ",
+            ],
+        ),
+        (
+            lambda *where: scale.measure(
+                *where, rounds=1, regencies=(8, 9), shared_by=8, seconds=1.0
+            ),
+            18,
+            [
+                *("Rasio halaman pertama: ", "Rasio halaman penuh: ", "Rasio peringkat: "),
+                *("Rasio kelahiran: ", "Tiap daerah, memori, MB: ", "Tiap daerah, cakram, MB: "),
+                "Tiap daerah, koneksi klien: ",
+                *("Tiap daerah, pengirim replikasi: ", "Tiap daerah, penerima replikasi: "),
+            ],
+        ),
+        (
+            lambda *where: outage.measure(*where, rounds=1, minutes=1 / 20, seconds=1.0),
+            4,
+            ["Rasio p95: ", "Log dalam satu jam, MB: ", "Batas log yang disimpan, MB: "],
+        ),
     ],
-    ids=["ingest", "track", "trouble", "read", "news", "birth", "evaluate"],
+    ids=[
+        *("ingest", "track", "trouble", "read", "news", "birth", "move", "evaluate", "chain"),
+        *("province", "scale", "outage"),
+    ],
 )
 def test_a_benchmark_says_its_ratios(
     world: World,

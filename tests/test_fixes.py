@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 from uploads import FAR_AWAY, fix, fixes, midnight, receipt, stored
 
-from tenants import catalogue, chunks
+from tenants import catalogue, links
 from tenants.realm import sqlalchemy_url
 
 BAD_FIXES = {
@@ -181,14 +181,14 @@ def test_the_chain_tells_what_was_changed(world, phone, trip, change):
         record(phone, trip["id"], part)
     owner = create_engine(sqlalchemy_url(world.cluster.dsn("jejak_samarinda")), poolclass=NullPool)
     with owner.connect() as connection, Session(connection) as session:
-        assert chunks.broken(session, [UUID(trip["id"])]) == set()
+        assert links.broken(session, [UUID(trip["id"])]) == set()
         session.execute(text("SET LOCAL session_replication_role = replica"))
         changed = text(f"UPDATE track_chunk SET {change} AND trip_id = :id")  # noqa: S608
         assert session.execute(changed, {"id": trip["id"]}).rowcount
-        assert chunks.broken(session, [UUID(trip["id"])]) == {UUID(trip["id"])}
+        assert links.broken(session, [UUID(trip["id"])]) == {UUID(trip["id"])}
         session.rollback()
 
 
 def test_no_fix_no_chain(world, trip):
     with catalogue.tenant("samarinda").session(readonly=True) as session:
-        assert chunks.broken(session, [UUID(trip["id"])]) == set()
+        assert links.broken(session, [UUID(trip["id"])]) == set()

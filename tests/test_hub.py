@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from graphql_api import positions, watching
 from graphql_api.context import TenantContext
 from graphql_api.live import News
+from graphql_api.looks import Looks
 from graphql_api.schema import schema
 from graphql_api.watching import TooSlow, Watch
 from tenants import access, catalogue
@@ -76,6 +77,7 @@ class Clients:
     def __init__(self, news: News, viewer: Viewer) -> None:
         self.news, self.viewer = news, viewer
         self.signed_in: Viewer | None = viewer
+        self.looks = Looks()
 
     def context(self) -> TenantContext:
         async def authenticate() -> Viewer | None:
@@ -87,6 +89,7 @@ class Clients:
             authenticate=authenticate,
             news=self.news,
             look_at=lambda _slug, _trip_id: None,
+            looks=self.looks,
         )
 
     async def subscribe(self, trip_id: str | None = None) -> AsyncGenerator[Any]:
@@ -120,6 +123,7 @@ def test_a_thousand_on_one_trip_cost_one_reading_a_position(news, inspector, tri
         clients = Clients(news, inspector)
         streams = [await clients.subscribe(trip) for _ in range(MANY)]
         assert set(await asyncio.gather(*map(heard, streams))) == {BALIKPAPAN[0]}
+        await clients.looks.close()  # that somebody looks is kept once, and no more in this hour
         readings = []
         for lon in (116.5, 116.6, 116.7):
             move(trip, lon)
@@ -140,8 +144,10 @@ def test_a_thousand_on_one_trip_cost_one_reading_a_position(news, inspector, tri
 
 def test_what_nobody_watches_is_not_read(news, inspector, trip):
     async def watch() -> list[str]:
-        stream = await Clients(news, inspector).subscribe(trip)
+        clients = Clients(news, inspector)
+        stream = await clients.subscribe(trip)
         await heard(stream)
+        await clients.looks.close()
         with statements() as sent:
             news.positions.moved("samarinda", [uuid4()])
             news.positions.moved("balikpapan", [UUID(trip)])

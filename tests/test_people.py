@@ -309,3 +309,14 @@ class TestSearch:
     def test_for_nothing_finds_all(self, admin):
         ((everybody,),) = sql("SELECT count(*) FROM member")
         assert len(names(admin, "")) == min(everybody, 100)
+
+    def test_is_for_a_role_too(self, admin, people):
+        query = """query ($name: String, $role: Role) {
+          members(search: $name, role: $role, first: 100) { nodes { name roles } } }"""
+        heads = admin.ask(query, role="HEAD_OF_OFFICE")["members"]["nodes"]
+        assert "Surya Kepala" in {head["name"] for head in heads}
+        assert all("HEAD_OF_OFFICE" in head["roles"] for head in heads)
+        assert admin.ask(query, name="Surya Kepala", role="INSPECTOR")["members"]["nodes"] == []
+        # A role opens nobody's door.
+        somebody = people.fresh().front_end
+        assert somebody.ask(query, role="HEAD_OF_OFFICE")["members"]["nodes"] == []

@@ -62,7 +62,7 @@ def test_a_thousand_entries_cost_as_many_statements_as_a_few(people, issue, sess
     travellers = [people.fresh() for _ in range(2)]
     trips = {UUID(issue(who, plan(-5, 3))["id"]) for who in travellers}
     own = {who.id for who in travellers}
-    everybody = session.scalars(text("SELECT id FROM member ORDER BY id")).all()
+    everybody = session.scalars(text("SELECT id FROM member ORDER BY id LIMIT 200")).all()
     others = [member for member in everybody if str(member) not in own]
     few = [present(member, 4) for member in own]
     many = [present(member, 1 + day) for day in range(DAYS) for member in (*own, *others)]

@@ -41,8 +41,9 @@ def test_the_words_of_the_law_are_in_the_descriptions(word: str) -> None:
     assert word in schema.schema.as_str()
 
 
-def test_failures_of_mutations_implement_problem() -> None:
-    built: GraphQLSchema = build_schema(schema.schema.as_str())
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_failures_of_mutations_implement_problem(name: str) -> None:
+    built: GraphQLSchema = build_schema(SCHEMAS[name].as_str())
     assert built.mutation_type is not None
     for field in built.mutation_type.fields.values():
         union = built.type_map[str(field.type).rstrip("!")]

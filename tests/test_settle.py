@@ -21,7 +21,7 @@ from test_track_endpoint import Phone, hours, paired, quarantined, trip_of  # no
 
 from graphql_api.intake import Busy, Intake
 from infra.world import World
-from tenants import catalogue, chunks, devices, journal
+from tenants import catalogue, chunks, devices, journal, links
 from tenants.fixes import Fixes, canonical, joined, table
 from tenants.intake import Arrival
 from tenants.settle import SETTLER, settle
@@ -99,7 +99,7 @@ def test_a_phone_s_requests_become_one_chunk(pair_of):
     found = sql("SELECT count(*) FROM track_chunk WHERE trip_id = :trip", trip=UUID(trip["id"]))
     assert found[0][0] == 1
     with catalogue.tenant("samarinda").session(readonly=True) as session:
-        assert chunks.broken(session, [UUID(trip["id"])]) == set()
+        assert links.broken(session, [UUID(trip["id"])]) == set()
 
 
 def test_the_sweep_settles_what_a_killed_api_left(world: World, pair_of):
@@ -267,7 +267,7 @@ def test_one_fix_that_is_refused_costs_no_other_of_its_phone(world, pair_of):
     assert sorted(times_of(trip)) == [each.timestamp() for each in at if each != at[6]]
     assert [row["said"]["time"] for row in quarantined(phone)] == [[at[6].timestamp()]]
     with catalogue.tenant("samarinda").session(readonly=True) as session:
-        assert chunks.broken(session, [UUID(trip["id"])]) == set()
+        assert links.broken(session, [UUID(trip["id"])]) == set()
 
 
 def test_a_statement_that_is_cancelled_is_tried_again(world, pair_of):
@@ -354,7 +354,7 @@ def test_however_it_is_divided_each_fix_is_stored_once(empty, batches, data):
             counted += sum(chunks.append(session, read.fixes, read.source, read.sources, chains))
             journal.remove(session, read.ids)
         track = chunks.read(session, [trip_id]).get(trip_id)
-        assert chunks.broken(session, [trip_id]) == set()
+        assert links.broken(session, [trip_id]) == set()
         undone.rollback()
     if track is None:
         assert not batches

@@ -40,7 +40,8 @@ def test_the_same_seed_and_number_tell_the_same_story():
 def test_every_client_and_every_finding_occurs():
     assert {trip.client for trip in TRIPS} == set(CLIENTS)
     musts = Counter(kind for trip in TRIPS for kind in trip.truth.must)
-    assert set(musts) == set(DeviationKind)
+    # No host confirms anything there: tests/test_rules_visum.py.
+    assert set(musts) == set(DeviationKind) - {DeviationKind.VISUM_MISMATCH}
     honest = sum(trip.truth.honest for trip in TRIPS) / len(TRIPS)
     assert 0.35 < honest < 0.65
 

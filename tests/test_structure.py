@@ -29,7 +29,8 @@ def tracked() -> list[str]:
 
 
 def modules(folder: str) -> list[Path]:
-    return sorted((ROOT / folder).rglob("*.py"))
+    found = (ROOT / folder).rglob("*.py")
+    return sorted(path for path in found if "node_modules" not in path.parts)
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -53,7 +54,6 @@ def test_imports_point_one_way(folder: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in modules(folder)
-        if "node_modules" not in path.parts
         for name in imported(path)
         if name in ours - LAYERS[folder]
     ]
@@ -80,6 +80,7 @@ def test_one_place_opens_transactions() -> None:
 def test_the_judge_is_pure() -> None:
     """No session, no clock, no settings, no logging."""
     names = (
+        "attested",
         "case",
         "days",
         "fold",
@@ -111,7 +112,7 @@ def test_files_can_be_read_in_one_sitting() -> None:
     long = {
         name: lines
         for name in tracked()
-        if name.endswith((".py", ".mjs", ".sh"))
+        if name.endswith((".py", ".mjs", ".sh", ".ts", ".svelte"))
         and (lines := len((ROOT / name).read_text().splitlines())) > 400
     }
     assert long == {}

@@ -1,5 +1,7 @@
 """One database, one role, one regency: kept by PostgreSQL, whatever Python does."""
 
+from types import ModuleType
+
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -7,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from infra.world import World
-from tenants import birth, catalogue, realm, server
+from tenants import birth, catalogue, readers, realm, server, subscriptions
 from tenants.migrate import Schema
 from tenants.models import Member
 from tenants.problems import InvalidInput, UnknownTenant
@@ -103,6 +105,15 @@ def test_nor_do_its_owner_and_its_share_role(world: World, role: str) -> None:
         "CREATE TABLE punya_saya (id int)",
         "DROP TABLE track_chunk",
         "ALTER PUBLICATION province ADD TABLE track_chunk",
+        "UPDATE visum SET happened_at = now()",
+        "DELETE FROM visum",
+        "DELETE FROM visum_attempt",
+        "UPDATE visum_received SET event = 'ARRIVAL'",
+        "DELETE FROM visum_received",
+        "UPDATE check_in SET lon = 0",
+        "DELETE FROM check_in",
+        "UPDATE access_entry SET hour = now()",
+        "DELETE FROM access_entry",
     ],
 )
 def test_the_service_cannot_touch_evidence_or_schema(world: World, statement: str) -> None:
@@ -150,18 +161,28 @@ def test_a_role_that_may_do_more_is_refused(world: World) -> None:
     forget_engine(powerful.dsn)
 
 
-@pytest.mark.parametrize("step", ["upgrade", "_seed", "_subscribe", "_enter"])
+@pytest.mark.parametrize(
+    ("of", "step"),
+    [
+        (birth, "upgrade"),
+        (birth, "_seed"),
+        (subscriptions, "open_slot"),
+        (subscriptions, "follow"),
+        (readers, "admit"),
+        (birth, "_enter"),
+    ],
+)
 def test_a_failed_birth_leaves_nothing_behind(
-    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+    world: World, monkeypatch: pytest.MonkeyPatch, of: ModuleType, step: str
 ) -> None:
     before = everything(world)
-    real = getattr(birth, step)
+    real = getattr(of, step)
 
     def fails_after(*args, **kwargs):
         real(*args, **kwargs)
         raise ConnectionError(step)
 
-    monkeypatch.setattr(birth, step, fails_after)
+    monkeypatch.setattr(of, step, fails_after)
     with pytest.raises(ConnectionError, match=step):
         birth.add_tenant(**bontang())
     if step == "_enter":

@@ -76,7 +76,7 @@ def test_a_statement_that_is_cancelled_leaves_the_fix_with_the_phone(
         assert happens(lambda: admin.execute(CANCEL).fetchall() == [(True,)], 10)
         assert answer.result() == 503
     assert kept(trip) == 0
-    assert until(lambda: send() == 200), "it is asked again after a second"
+    assert until(lambda: send() == 200), "it is asked again in a moment"
     unlogged()
     assert kept(trip) == 1
 

@@ -157,8 +157,11 @@ def test_a_new_ruleset_makes_another_verdict_and_keeps_the_old(world: World, peo
     verdict(people.as_("inspektur"), trip)
     tenant = catalogue.tenant("samarinda")
     with tenant.session(readonly=False) as session:
-        session.execute(
-            text("INSERT INTO ruleset VALUES (2, now(), 'Uji', CAST(:parameters AS jsonb))"),
+        version = session.scalar(
+            text(
+                "INSERT INTO ruleset SELECT max(version) + 1, now(), 'Uji',"
+                " CAST(:parameters AS jsonb) FROM ruleset RETURNING version"
+            ),
             {"parameters": '{"min_coverage": 1.0}'},
         )
         session.get_one(TripProgress, UUID(trip)).arrived += 1
@@ -166,7 +169,7 @@ def test_a_new_ruleset_makes_another_verdict_and_keeps_the_old(world: World, peo
     try:
         evaluate(tenant, UUID(trip), now=datetime.now(UTC))
         assert verdict(people.as_("inspektur"), trip)["verdict"]["outcome"] == "CONFORMS"  # closed
-        evaluate(tenant, UUID(trip), now=datetime.now(UTC), by=Versions(2, boundary_set))
+        evaluate(tenant, UUID(trip), now=datetime.now(UTC), by=Versions(version, boundary_set))
         with tenant.session(readonly=True) as session:
             kept = session.scalars(
                 select(VerdictRecord)
@@ -175,13 +178,14 @@ def test_a_new_ruleset_makes_another_verdict_and_keeps_the_old(world: World, peo
             ).all()
         assert [(row.ruleset, row.outcome, row.current) for row in kept[-2:]] == [
             (1, "CONFORMS", False),
-            (2, "UNVERIFIABLE", True),
+            (version, "UNVERIFIABLE", True),
         ]
     finally:
         with tenant.session(readonly=False) as session:
-            session.execute(text("UPDATE verdict SET ruleset = 1 WHERE ruleset = 2"))
+            back = "UPDATE verdict SET ruleset = 1 WHERE ruleset = :version"
+            session.execute(text(back), {"version": version})
         with psycopg.connect(world.cluster.dsn("jejak_samarinda"), autocommit=True) as owner:
-            owner.execute("DELETE FROM ruleset WHERE version = 2")
+            owner.execute("DELETE FROM ruleset WHERE version = %s", [version])
 
 
 def test_every_trip_is_judged_although_redis_is_emptied_in_mid_flight(world: World, people, issue):

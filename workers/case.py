@@ -41,6 +41,7 @@ class DeviationKind(StrEnum):
     ATTENDANCE_CONFLICT = "ATTENDANCE_CONFLICT"
     LOW_COVERAGE = "LOW_COVERAGE"
     REPORT_LATE = "REPORT_LATE"
+    VISUM_MISMATCH = "VISUM_MISMATCH"
 
 
 class Severity(StrEnum):
@@ -68,6 +69,13 @@ class DayState(StrEnum):
     AWAY = "AWAY"
     HOME = "HOME"
     UNKNOWN = "UNKNOWN"
+
+
+class DayBasis(StrEnum):
+    """What a day is known by: the track, or, where it is silent, the visum of a destination."""
+
+    TRACK = "TRACK"
+    VISUM = "VISUM"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +209,16 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Visum:
+    """What a destination confirmed: arrival, departure or both; `leg` is the leg it is told of."""
+
+    region: str
+    leg: int
+    arrived_at: datetime | None
+    departed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """*Berkas*: what is on record about a trip besides its plan and its track.
 
@@ -215,6 +233,7 @@ class Dossier:
     likenesses: tuple[Likeness, ...] = ()
     pairs: tuple[Pair, ...] = ()
     silences: tuple[Silence, ...] = ()
+    visa: tuple[Visum, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -304,7 +323,10 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement; `final` once the trip's time is over. `coverage` is 0 to 1 of it so far."""
+    """The judgement; `final` once the trip's time is over. `coverage` is 0 to 1 of it so far.
+
+    It is the track's; `visum_coverage` is what only visa cover, `vouched` the days so known.
+    """
 
     outcome: Outcome
     final: bool
@@ -316,3 +338,5 @@ class Verdict:
     gaps: tuple[Gap, ...]
     deviations: tuple[Deviation, ...]
     ruleset: int
+    visum_coverage: float = 0.0
+    vouched: tuple[date, ...] = ()

@@ -12,7 +12,7 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from tenants import trips
-from tenants.evidence import DeviationRecord, DeviationState, VerdictRecord
+from tenants.evidence import DeviationRecord, DeviationState, VerdictRecord, findings
 from tenants.models import TripProgress
 from tenants.realm import Tenant
 from workers.alike import imprinted
@@ -125,20 +125,10 @@ def _current(
 def detail_of(verdict: Verdict) -> dict[str, Any]:
     """What a verdict was made of, in the types of JSON, as its record keeps it."""
     parts = {name: getattr(verdict, name) for name in ("days", "stays", "gaps", "deviations")}
+    if verdict.visum_coverage or verdict.vouched:
+        parts |= {"visum_coverage": verdict.visum_coverage, "vouched": verdict.vouched}
     plain: dict[str, Any] = _plain(parts)
     return plain
-
-
-Finding = tuple[str, str, int | None, str | None, str | None]
-"""Kind, severity, leg, region and amount of a deviation."""
-
-
-def findings(detail: Mapping[str, Any]) -> list[Finding]:
-    """What a verdict's detail says of the trip, but for times and words."""
-    return [
-        (said["kind"], said["severity"], said["leg"], said["region"], said["amount"])
-        for said in detail["deviations"]
-    ]
 
 
 def _cases(session: Session, trip_id: UUID, verdict_id: UUID, verdict: Verdict) -> tuple[UUID, ...]:

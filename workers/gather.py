@@ -32,6 +32,7 @@ from workers.case import (
     SilenceReason,
     Stay,
     Verdict,
+    Visum,
 )
 from workers.fold import State
 from workers.itinerary import midnight, moment
@@ -174,7 +175,19 @@ def _dossier(trip: Trip, known: OnRecord) -> Dossier:
             *(Silence(start, end, SilenceReason(why)) for start, end, why in known["silences"]),
             *(Silence(start, end, SilenceReason.PAUSED) for start, end in known["pauses"]),
         ),
+        visa=tuple(_visa(known["visa"])),
     )
+
+
+def _visa(rows: Iterable[Row]) -> Iterator[Visum]:
+    """What stands confirmed, each host and leg as one; the last word of each event."""
+    withdrawn = {withdraws for *_, withdraws in rows if withdraws is not None}
+    found: dict[tuple[str, int], dict[str, datetime]] = {}
+    for visum_id, host, leg, event, happened_at, withdraws in rows:
+        if withdraws is None and visum_id not in withdrawn:
+            found.setdefault((host, leg), {})[event] = happened_at
+    for (host, leg), events in sorted(found.items()):
+        yield Visum(host, leg, events.get("ARRIVAL"), events.get("DEPARTURE"))
 
 
 def _stay(said: Mapping[str, Any]) -> Stay:

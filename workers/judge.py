@@ -77,6 +77,8 @@ def conclude(state: State, dossier: Dossier, *, as_of: datetime) -> Verdict:
         gaps=seen.gaps,
         deviations=deviations,
         ruleset=trip.rules.version,
+        visum_coverage=seen.visa.share,
+        vouched=seen.visa.vouched,
     )
 
 
@@ -85,11 +87,12 @@ def _outcome(seen: Observed, deviations: tuple[Deviation, ...]) -> Outcome:
     if any(deviation.severity is not Severity.NOTE for deviation in deviations):
         return Outcome.DEVIATES
     trip, names = seen.itinerary, seen.itinerary.regions.names
-    if not len(seen.spells) or (seen.final and seen.coverage < seen.rules.min_coverage):
+    if not (len(seen.spells) or seen.visa.reached) or (seen.final and not seen.enough):
         return Outcome.UNVERIFIABLE
     for leg, present in zip(trip.legs, seen.present, strict=True):
         due = seen.final or seen.until >= trip.deadline(leg)
         # Regions without an outline cannot be told from one another.
-        if due and not (leg.region in names and present.any()):
+        there = leg.region in seen.visa.reached or (leg.region in names and present.any())
+        if due and not there:
             return Outcome.UNVERIFIABLE
     return Outcome.CONFORMS

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.attested import Attested, Track, attest
 from workers.case import Day, DayState, Dossier, Gap, Plan, SilenceReason, Stay
 from workers.days import Cover, cover_of, day_states
 from workers.fold import Label, Rows, State
@@ -25,8 +26,8 @@ class Observed:
     region each spell is held in. home: certainly there. maybe_away: in a presence perhaps outside
     home. right: perhaps where the plan allows it that day. present: per leg, in a presence there
     that is not perhaps at home. dwelling: near one place. known: bool (n + 1,), the intervals
-    before each spell and after the last that are not unknown. cover: known time. days: those begun
-    so far; spans: their times.
+    before each spell and after the last that are not unknown. cover: known time. visa: what
+    destinations confirmed. spans: the times of the days begun so far.
     """
 
     state: State
@@ -43,7 +44,7 @@ class Observed:
     known: Bools
     cover: Cover
     spans: tuple[Span, ...]
-    days: tuple[Day, ...]
+    visa: Attested
     stays: tuple[Stay, ...]
     gaps: tuple[Gap, ...]
 
@@ -71,6 +72,16 @@ class Observed:
     def final(self) -> bool:
         """Whether the trip's time is over."""
         return self.until >= self.itinerary.end
+
+    @property
+    def days(self) -> tuple[Day, ...]:
+        """Those begun so far."""
+        return self.visa.days
+
+    @property
+    def enough(self) -> bool:
+        """Whether so much of the trip is known, by track or visum, that it can conform."""
+        return self.visa.complete or self.coverage + self.visa.share >= self.rules.min_coverage
 
     @property
     def coverage(self) -> float:
@@ -138,6 +149,13 @@ def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Ob
     )  # fmt: skip
     starts = np.array([span.start for span in spans])
     seconds = cover.seconds(starts, np.minimum([span.end for span in spans], until))
+    days = tuple(
+        Day(span.date, span.planned, seen, float(known_seconds), state)
+        for span, seen, known_seconds, state in zip(
+            spans, _seen(spans, stays), seconds, states, strict=True
+        )
+    )
+    track = Track(trip, until, spans, days, spells, edges, known, certain, cover, labels.may)
     return Observed(
         state=state,
         dossier=dossier,
@@ -160,12 +178,7 @@ def observe(state: State, dossier: Dossier, *, until: float, as_of: float) -> Ob
         known=known,
         cover=cover,
         spans=spans,
-        days=tuple(
-            Day(span.date, span.planned, seen, float(known_seconds), state)
-            for span, seen, known_seconds, state in zip(
-                spans, _seen(spans, stays), seconds, states, strict=True
-            )
-        ),
+        visa=attest(track, dossier),
         stays=stays,
         gaps=_gaps(spells, edges, known, dossier),
     )

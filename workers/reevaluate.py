@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tenants.evidence import VerdictRecord
+from tenants.evidence import VerdictRecord, findings
 from tenants.models import AssignmentLetter, Trip
 from tenants.realm import Tenant
 from workers.alike import compared
 from workers.case import Outcome
-from workers.evaluate import detail_of, evaluate, findings
+from workers.evaluate import detail_of, evaluate
 from workers.gather import Versions, gather
 
 Finding = tuple[str, str, str | None, str | None]

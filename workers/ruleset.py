@@ -338,6 +338,9 @@ class Ruleset:
         "working days for the report (PMK 113/2012)",
         rule=DeviationKind.REPORT_LATE,
     )
+    visum_seconds: float = parameter(
+        43_200, "s", "di sekitar visum", "before and after it", rule=DeviationKind.VISUM_MISMATCH
+    )
 
 
 def parameters(rule: DeviationKind | None) -> list[tuple[str, float, Mapping[str, Any]]]:

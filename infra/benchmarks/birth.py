@@ -13,16 +13,13 @@ from infra.benchmarks.measure import Measured, Report, alternate
 from infra.front_end import Refused
 from infra.processes import happens
 from infra.stories import Traveller
-from infra.world import PROVINCE, World
+from infra.world import World
 from tenants import birth
 from tenants.realm import Issuer
-from tenants.server import admin, names_of
+from tenants.resync import is_copied
 
 EMPTY: Final = "jejak_bench_empty"
 POSTGIS: Final = "CREATE EXTENSION postgis"
-UNREADY: Final = """
-SELECT 1 FROM pg_subscription JOIN pg_subscription_rel ON srsubid = pg_subscription.oid
-WHERE subname = %s AND srsubstate <> 'r'"""
 ISSUER: Final = Issuer("http://127.0.0.1:1/bench", "bench", None, "bench")
 
 
@@ -82,13 +79,8 @@ class _Births:
 
 def await_province(slug: str) -> None:
     """Until the province has copied its tables, so that a drop interrupts no copying."""
-    with admin(names_of(PROVINCE.slug).database) as connection:
-
-        def ready() -> bool:
-            return connection.execute(UNREADY, [names_of(slug).database]).fetchone() is None
-
-        if not happens(ready, seconds=60):
-            raise Refused("the province does not receive the new regency")
+    if not happens(lambda: is_copied(slug), seconds=60):
+        raise Refused("the province does not receive the new regency")
 
 
 def _extension(server: psycopg.Connection, dsn: str) -> float:

@@ -11,12 +11,14 @@ import numpy as np
 import orjson
 
 from tenants import access, catalogue, devices, people, trips
+from tenants.letters import Letter
 from tenants.models import PhoneClient, Role, TransportMode
 from tenants.people import Invitation
-from tenants.plans import Letter, PlannedLeg, TripPlan
+from tenants.plans import PlannedLeg, TripPlan
 
 DAYS: Final = 30
 _letters = count(1)
+_names = count(1)
 
 Fix = tuple[int, float, float, float, float]
 """Epoch s, longitude, latitude, accuracy in m, speed in m/s."""
@@ -82,11 +84,14 @@ class Phone:
         return head.encode() + body
 
 
-def fleet(slug: str, number: int) -> list[Phone]:
-    """Phones of so many travellers, each on a trip that ended yesterday."""
+def fleet(
+    slug: str, number: int, *, days_left: int = -1, office_id: UUID | None = None
+) -> list[Phone]:
+    """Phones of so many travellers, each on a trip that ended yesterday, or has days left."""
     tenant = catalogue.tenant(slug)
     today = datetime.now(UTC).date()
-    first, last = today - timedelta(days=DAYS), today - timedelta(days=1)
+    last = today + timedelta(days=days_left)
+    first = last - timedelta(days=DAYS - 1)
     with tenant.session(readonly=False) as session:
         roles = frozenset({Role.TENANT_ADMIN, Role.HEAD_OF_OFFICE})
         admin = access.viewer_of(
@@ -94,8 +99,9 @@ def fleet(slug: str, number: int) -> list[Phone]:
         )
         phones = []
         for _ in range(number):
+            roles = frozenset({Role.TRAVELLER})
             member = people.add_member(
-                session, Invitation("Pengukur", frozenset({Role.TRAVELLER})), today=today
+                session, Invitation(f"Pengukur {next(_names)}", roles, office_id), today=today
             )
             trip = trips.issue(
                 session,

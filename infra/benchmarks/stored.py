@@ -19,9 +19,10 @@ from infra.front_end import Refused
 from tenants import access, birth, boundaries, catalogue, fixes, people, tracks, trips
 from tenants.access import Viewer
 from tenants.evidence import VerdictRecord
+from tenants.letters import Letter
 from tenants.models import Role, TransportMode
 from tenants.people import Invitation
-from tenants.plans import Letter, PlannedLeg, TripPlan
+from tenants.plans import PlannedLeg, TripPlan
 from tenants.realm import RealmState, Tenant
 from workers.case import Fixes
 from workers.evaluate import evaluate

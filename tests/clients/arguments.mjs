@@ -1,5 +1,6 @@
 // What the clients here have in common: node CLIENT.mjs URL [--query Q --count N --variables JSON]
-// [--header 'Name: value' …] [--init JSON], where --init is the payload of connection_init.
+// [--about TEXT …] [--header 'Name: value' …] [--init JSON], where --init is the payload of
+// connection_init.
 import { parseArgs } from "node:util";
 
 const { values, positionals } = parseArgs({
@@ -7,6 +8,7 @@ const { values, positionals } = parseArgs({
   options: {
     query: { type: "string" },
     variables: { type: "string", default: "{}" },
+    about: { type: "string", multiple: true, default: [] },
     count: { type: "string", default: "1" },
     header: { type: "string", multiple: true, default: [] },
     init: { type: "string", default: "{}" },
@@ -25,12 +27,14 @@ export const headers = Object.fromEntries(
   }),
 );
 
-/** Print the first `count` events of a stream, one JSON a line; exit 1 if it ends before. */
+/** Print the first `count` events that hold each `about`, one JSON a line; exit 1 if it ends before. */
 export async function print(events) {
   let left = count;
   try {
     for await (const event of events) {
-      console.log(JSON.stringify(event));
+      const line = JSON.stringify(event);
+      if (!values.about.every((text) => line.includes(text))) continue;
+      console.log(line);
       if ((left -= 1) === 0) break;
     }
   } catch (failure) {

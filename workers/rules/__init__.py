@@ -10,6 +10,7 @@ from workers.rules.places import PLACES
 from workers.rules.presence import PRESENCE
 from workers.rules.records import RECORDS
 from workers.rules.rule import Rule
+from workers.rules.visum import VISUM_MISMATCH
 
 RULES: tuple[Rule, ...] = (
     *PRESENCE,
@@ -18,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     *PLACES,
     *PHONE,
     *RECORDS,
+    VISUM_MISMATCH,
 )
 
 BY_KIND: Mapping[DeviationKind, Rule] = {rule.kind: rule for rule in RULES}

@@ -82,7 +82,7 @@ def _dwellings(seen: Observed, ends: Ends) -> Iterator[_Dwelling]:
             continue
         since, until = int(wrong[first]), int(before)
         seconds = float(end[until] - start[since])
-        if seconds > 0:
+        if seconds > 0 and not seen.visa.doubted[since : until + 1].any():
             region = seen.region[since]
             yield _Dwelling(legs[first], region, journeys[first], since, until, seconds)
         first = i

@@ -28,7 +28,8 @@ def group_headcount(seen: Observed) -> Iterator[Deviation]:
     ]
     elsewhere = seen.home | ~seen.right
     here = {place.region for place in seen.plan.lawful_places} | legs.keys()
-    if not any(seen_there) or seen.plan.home in here or not _absent(seen, elsewhere):
+    vouched = not seen.visa.given.isdisjoint(legs)
+    if not any(seen_there) or vouched or seen.plan.home in here or not _absent(seen, elsewhere):
         return
     framed = np.append(False, elsewhere) & np.append(elsewhere, False)
     cover = cover_of(seen.cover.edges, elsewhere, seen.known & framed)

@@ -60,7 +60,7 @@ def unreached(seen: Observed) -> PlannedLeg | None:
     """The first leg away from home, when the traveller certainly never left for any."""
     legs = seen.itinerary.legs
     leg = next((leg for leg in legs if leg.region != seen.plan.home), None)
-    if leg is None or seen.maybe_away.any():
+    if leg is None or seen.maybe_away.any() or seen.visa.given:
         return None
     if not seen.final:
         late = seen.spells["end"] >= seen.itinerary.deadline(leg)

@@ -189,7 +189,7 @@ REASONS = {
 
 def low_coverage(seen: Observed) -> Iterator[Deviation]:
     """Too little of the trip is known for it to conform; says why, and accuses nobody."""
-    if not seen.final or seen.coverage >= seen.rules.min_coverage:
+    if not seen.final or seen.enough:
         return
     silent = {
         reason: sum(

@@ -1,0 +1,36 @@
+import { texts } from '@/language/language.svelte';
+
+export const t = texts(
+  {
+    title: 'Pengembalian',
+    due: 'Harus dikembalikan',
+    recovered: 'Sudah dikembalikan',
+    outstanding: 'Belum dikembalikan',
+    none: 'Belum ada pengembalian.',
+    receipt: 'bukti setor',
+    recordedBy: 'dicatat oleh',
+    record: 'Catat pengembalian',
+    amount: 'Rupiah yang disetor',
+    paidOn: 'Tanggal setor',
+    receiptNumber: 'Nomor bukti setor (misalnya STS)',
+    withdraw: 'Salah catat? Tarik',
+    withdrawDo: 'Tarik catatan ini',
+    reason: (receipt: string) => `Alasan menarik ${receipt}`,
+  },
+  {
+    title: 'Recovery',
+    due: 'To be paid back',
+    recovered: 'Paid back',
+    outstanding: 'Outstanding',
+    none: 'Nothing was paid back yet.',
+    receipt: 'receipt',
+    recordedBy: 'recorded by',
+    record: 'Record a payment',
+    amount: 'Rupiah paid',
+    paidOn: 'Paid on',
+    receiptNumber: 'Number of the receipt (such as the STS)',
+    withdraw: 'Entered wrongly? Take it back',
+    withdrawDo: 'Take this entry back',
+    reason: (receipt: string) => `Why ${receipt} is taken back`,
+  },
+);

@@ -1,0 +1,73 @@
+import type { ClaimState } from '@/generated/tenant';
+import { texts } from '@/language/language.svelte';
+
+const states: Record<ClaimState, string> = {
+  TO_RECOVER: 'Harus dikembalikan',
+  IN_REVIEW: 'Masih diperiksa',
+  AWAITED: 'Belum diklaim',
+  SETTLED: 'Selesai',
+};
+
+export const t = texts(
+  {
+    title: 'Pertanggungjawaban',
+    about:
+      'Perjalanan yang sudah selesai: yang diklaim, yang didukung hasil pemeriksaan, dan yang harus dikembalikan. Temuan bukan sanksi; pengembalian hanya setelah inspektur menegakkannya.',
+    state: 'Keadaan',
+    toDo: 'Belum selesai (semua)',
+    all: 'Semua',
+    states,
+    office: 'Perangkat daerah',
+    everyOffice: 'Semua yang dapat Anda lihat',
+    from: 'Berangkat sejak',
+    until: 'Berangkat sampai',
+    download: 'Unduh CSV',
+    none: 'Tidak ada pertanggungjawaban di sini.',
+    claims: 'Klaim',
+    claimed: 'Hari diklaim',
+    supported: 'Hari didukung',
+    unknown: (days: string) => `${days} tidak pasti`,
+    report: 'Laporan',
+    notFiled: 'belum masuk',
+    late: 'terlambat',
+    atStake: 'Menunggu putusan',
+    upheld: 'Ditegakkan',
+    recovered: 'Sudah dikembalikan',
+    outstanding: 'Belum dikembalikan',
+    notYet: '–',
+    findings: 'Temuan',
+  },
+  {
+    title: 'Claims',
+    about:
+      'Trips that are over: what is claimed, what the verdict supports, what is to be paid back. A finding is no sanction; nothing is paid back before an inspector upholds it.',
+    state: 'State',
+    toDo: 'Not settled (all)',
+    all: 'All',
+    states: {
+      TO_RECOVER: 'To be paid back',
+      IN_REVIEW: 'Under review',
+      AWAITED: 'Not claimed yet',
+      SETTLED: 'Settled',
+    },
+    office: 'Office',
+    everyOffice: 'All that you may see',
+    from: 'Left since',
+    until: 'Left until',
+    download: 'Download CSV',
+    none: 'No claims here.',
+    claims: 'Claims',
+    claimed: 'Days claimed',
+    supported: 'Days supported',
+    unknown: (days: string) => `${days} unknown`,
+    report: 'Report',
+    notFiled: 'not filed',
+    late: 'late',
+    atStake: 'Awaiting a ruling',
+    upheld: 'Upheld',
+    recovered: 'Paid back',
+    outstanding: 'Outstanding',
+    notYet: '–',
+    findings: 'Deviations',
+  },
+);

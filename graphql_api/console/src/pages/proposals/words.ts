@@ -1,0 +1,55 @@
+import type { ProposalState } from '@/generated/tenant';
+import { texts } from '@/language/language.svelte';
+
+const states: Record<ProposalState, string> = {
+  WAITING: 'Menunggu persetujuan',
+  APPROVED: 'Disetujui',
+  RETURNED: 'Dikembalikan',
+};
+
+export const t = texts(
+  {
+    title: 'Usulan perjalanan dinas',
+    about: 'Yang diusulkan belum menjadi perjalanan: tidak ada yang dilacak sebelum disetujui.',
+    which: 'Keadaan usulan',
+    states,
+    none: 'Tidak ada usulan di sini.',
+    key: 'Tombol A menyetujui usulan yang disorot; panah atau J dan K berpindah.',
+    proposedBy: (name: string, at: string) => `Diusulkan ${name}, ${at}`,
+    decidedBy: (name: string, at: string) => `${name}, ${at}`,
+    approve: 'Setujui',
+    approveOf: (name: string) => `Setujui perjalanan ${name}`,
+    sendBack: 'Kembalikan…',
+    sendBackOf: (name: string) => `Kembalikan usulan untuk ${name}`,
+    confirm: 'Kembalikan',
+    reason: 'Alasan dikembalikan',
+    approved: (name: string) => `Perjalanan ${name} disetujui dan diterbitkan.`,
+    returned: (name: string) => `Usulan untuk ${name} dikembalikan.`,
+    open: 'Buka perjalanan',
+    amend: 'Perbaiki dan usulkan lagi',
+    transit: 'Transit',
+    lawful: 'Tempat sah',
+  },
+  {
+    title: 'Proposed trips',
+    about: 'What is proposed is no trip yet: nobody is tracked before it is approved.',
+    which: 'State of the proposals',
+    states: { WAITING: 'Waits for approval', APPROVED: 'Approved', RETURNED: 'Sent back' },
+    none: 'No proposals here.',
+    key: 'The key A approves the proposal in focus; arrows or J and K move.',
+    proposedBy: (name, at) => `Proposed by ${name}, ${at}`,
+    decidedBy: (name, at) => `${name}, ${at}`,
+    approve: 'Approve',
+    approveOf: (name) => `Approve the trip of ${name}`,
+    sendBack: 'Send back…',
+    sendBackOf: (name) => `Send back the proposal for ${name}`,
+    confirm: 'Send back',
+    reason: 'Reason for sending it back',
+    approved: (name) => `The trip of ${name} is approved and issued.`,
+    returned: (name) => `The proposal for ${name} is sent back.`,
+    open: 'Open the trip',
+    amend: 'Amend and propose again',
+    transit: 'Transit',
+    lawful: 'Lawful place',
+  },
+);

@@ -1,0 +1,36 @@
+import { texts } from '@/language/language.svelte';
+
+export const t = texts(
+  {
+    title: 'Temuan yang dibagikan',
+    about: 'Temuan semua daerah menurut perjanjiannya, yang terbaru dahulu.',
+    state: 'Keadaan',
+    kind: 'Jenis',
+    from: 'Ditemukan sejak',
+    until: 'Ditemukan sampai',
+    none: 'Tidak ada temuan yang cocok.',
+    arrived: (count: string) => `${count} temuan baru`,
+    nothing: 'Belum ada temuan baru sejak halaman ini dibuka.',
+    show: 'Tampilkan yang baru',
+    disconnected: 'Sambungan terputus; menyambung lagi…',
+    found: 'Ditemukan',
+    questions: 'Permintaan penjelasan',
+    open: 'Buka temuan',
+  },
+  {
+    title: 'Shared deviations',
+    about: 'Deviations of all regencies as they agreed to share them, newest first.',
+    state: 'State',
+    kind: 'Kind',
+    from: 'Found from',
+    until: 'Found until',
+    none: 'No deviations fit.',
+    arrived: (count) => `${count} new deviations`,
+    nothing: 'No new deviations since this page was opened.',
+    show: 'Show the new ones',
+    disconnected: 'Disconnected; connecting again…',
+    found: 'Found',
+    questions: 'Questions',
+    open: 'Open the deviation',
+  },
+);

@@ -1,0 +1,58 @@
+import { texts } from '@/language/language.svelte';
+
+export const t = texts(
+  {
+    title: 'Daerah berdampingan',
+    about: 'Perjalanan dihitung pada bulan hari terakhirnya.',
+    indicator: 'Ukuran',
+    indicators: {
+      deviating: 'Bagian perjalanan yang menyimpang',
+      trips: 'Perjalanan',
+      days: 'Hari perjalanan',
+      coverage: 'Waktu yang diketahui',
+      open: 'Temuan terbuka',
+      settled: 'Temuan diputus',
+      stake: 'Nilai dipertaruhkan',
+      reply: 'Waktu sampai dijawab (median)',
+      ruling: 'Waktu sampai diputus (median)',
+    },
+    interval: 'Garis tegak: selang 95%. Dari sedikit perjalanan, selangnya lebar.',
+    trends: 'Perkembangan per bulan',
+    trend: (regency: string, from: string, until: string) =>
+      `Grafik garis ${regency}, ${from} sampai ${until}; angkanya di tabel di bawah`,
+    table: 'Angka per bulan',
+    sideBySide: 'Semua ukuran',
+    judged: 'Sesuai',
+    freshness: 'Data',
+    none: 'Belum ada daerah.',
+    whole: 'Seluruh masa',
+    first: 'Kembali ke yang pertama',
+  },
+  {
+    title: 'Regencies side by side',
+    about: 'A trip counts in the month of its last day.',
+    indicator: 'Indicator',
+    indicators: {
+      deviating: 'Share of trips that deviate',
+      trips: 'Trips',
+      days: 'Days of travel',
+      coverage: 'Time that is known',
+      open: 'Open deviations',
+      settled: 'Settled deviations',
+      stake: 'Amount at stake',
+      reply: 'Time to reply (median)',
+      ruling: 'Time to ruling (median)',
+    },
+    interval: 'Upright lines: the 95% interval. Of few trips it is wide.',
+    trends: 'Trends by month',
+    trend: (regency, from, until) =>
+      `Line chart of ${regency}, ${from} to ${until}; its figures are in the table below`,
+    table: 'Figures by month',
+    sideBySide: 'All indicators',
+    judged: 'Conforming',
+    freshness: 'Data',
+    none: 'No regencies yet.',
+    whole: 'Whole span',
+    first: 'Back to the first',
+  },
+);
