@@ -4,6 +4,9 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
+# Each of the many processes would compile every module anew, which takes longer than their work.
+unset PYTHONDONTWRITEBYTECODE
+
 # say INDONESIAN ENGLISH: on stderr, for stdout belongs to the program that follows.
 say() {
   if [ "${JEJAK_LANGUAGE:-id}" = en ]; then echo "$2" >&2; else echo "$1" >&2; fi
@@ -128,7 +131,8 @@ python_libraries() {
   fi
   [ -x .venv/bin/python ] || quiet=
   # Every dependency group, always: or infra/up and infra/test would undo each other's work.
-  UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --all-groups ${quiet:+"$quiet"} >&2
+  UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 \
+    "$uv" sync --frozen --all-groups ${quiet:+"$quiet"} >&2
 }
 
 # Node comes with the Python libraries: one version everywhere, the one that the provider needs.

@@ -17,8 +17,11 @@ def chromium(*arguments: str) -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         raise SetupProblem("Chromium belum terpasang.", "Chromium is not installed.")
-    # Maps are drawn without a graphics card; root has no sandbox to give.
-    options = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage"]
+    # Without a graphics card only the maps need one imitated; root has no sandbox to give.
+    options = [
+        *("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-gpu-compositing"),
+        "--disable-dev-shm-usage",
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program,

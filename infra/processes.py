@@ -221,7 +221,7 @@ class Process:
             os.P_PID, self._child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
         )
 
-    def wait_until(self, ready: Callable[[], bool], *, seconds: float = 30.0) -> None:
+    def wait_until(self, ready: Callable[[], bool], *, seconds: float = 90.0) -> None:
         """Return when `ready()`; SetupProblem with the log's end when the child ends or is late."""
         if happens(lambda: not self.running or ready(), seconds=seconds) and self.running:
             return

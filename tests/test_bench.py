@@ -44,7 +44,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
     ("measure", "sides", "results"),
     [
         (
-            lambda *where: ingest.measure(*where, rounds=1, uploads=64, singles=512),
+            lambda *where: ingest.measure(*where, rounds=1, uploads=64, singles=128),
             13,
             [
                 "Rasio laju, 100 titik : COPY: ",
@@ -86,7 +86,11 @@ def travellers(people: People) -> tuple[Traveller, ...]:
         ),
         (
             lambda *where: evaluate.measure(
-                *where, rounds=1, peers={"sebanding": [sys.executable, "-c", PEER]}
+                *where,
+                rounds=1,
+                batch=1,
+                long=3,
+                peers={"sebanding": [sys.executable, "-c", PEER]},
             ),
             8,
             [

@@ -51,6 +51,8 @@ def measure(
     _travellers: Sequence[Traveller],
     *,
     rounds: int = 9,
+    batch: int = 8,
+    long: int = 30,
     peers: Mapping[str, Sequence[str]] | None = None,
 ) -> Report:
     """Memory: 8,640 fixes to the verdict, all told; a peer: to its stays, from its own frame.
@@ -58,8 +60,9 @@ def measure(
     In its turn each measures three times, of which the least counts: who has just slept is slow at
     first, which a short measurement would feel more than a long one.
 
-    Incremental: an upload of 100 fixes folded, and the verdict. Database: from the first statement
-    to the recorded verdict, nothing of the trip known before, on one core.
+    Incremental: an upload of 100 fixes folded, and the verdict, early and late in a trip of `long`
+    days. Database: from the first statement to the recorded verdict, nothing of the trip known
+    before, on one core; a round is `batch` trips.
 
     `peers`: the command that starts each; it is told a file and measures once a line it reads.
     """
@@ -71,9 +74,9 @@ def measure(
     index = Measured(("Menyiapkan batas wilayah", "Preparing the outlines"), "ms")
     index.figures.append(1e3 * (time.perf_counter() - began))
     ours, *theirs = _memory(regions, commands() if peers is None else peers, rounds)
-    first, last = _incremental(regions, rounds)
+    first, last = _incremental(regions, rounds, long)
     fastest = min(theirs, key=lambda peer: peer.median)
-    rate, opening, closing = stored.measure(rounds=rounds)
+    rate, opening, closing = stored.measure(rounds=rounds, batch=batch, long=long)
     return Report(
         [ours, *theirs, index, first, last, opening, closing, rate],
         {
@@ -151,28 +154,32 @@ def _peer(name: str, command: Sequence[str], folder: Path) -> Iterator[Callable[
         yield ask
 
 
-def _incremental(regions: RegionIndex, rounds: int) -> tuple[Measured, Measured]:
-    """The first uploads of a 30-day trip and the last, by turns; of each the least of its times."""
-    parts = uploads(journey(30, seed=2))
-    state, arriving = begin(plan(30), Ruleset(1), regions), []
+def _incremental(regions: RegionIndex, rounds: int, days: int) -> tuple[Measured, Measured]:
+    """The first uploads of a long trip and the last, by turns; of each the least of its times."""
+    parts = uploads(journey(days, seed=2))
+    state, arriving = begin(plan(days), Ruleset(1), regions), []
     for number, part in enumerate(parts):
         if not stored.EDGE <= number < len(parts) - stored.EDGE:
             arriving.append((state, part))
         state = fold(state, part)
     turns = [
-        (Measured(("", ""), "ms"), partial(_once, state, part))
+        (Measured(("", ""), "ms"), partial(_once, state, part, days))
         for pair in zip(arriving[: stored.EDGE], arriving[stored.EDGE :], strict=True)
         for state, part in pair
     ]
     least = [min(side.figures) for side in alternate(turns, rounds=rounds)]
     return (
-        Measured(("Unggahan pertama, 30 hari", "First uploads, 30 days"), "ms", least[::2]),
-        Measured(("Unggahan terakhir, 30 hari", "Last uploads, 30 days"), "ms", least[1::2]),
+        Measured(
+            (f"Unggahan pertama, {days} hari", f"First uploads, {days} days"), "ms", least[::2]
+        ),
+        Measured(
+            (f"Unggahan terakhir, {days} hari", f"Last uploads, {days} days"), "ms", least[1::2]
+        ),
     )
 
 
-def _once(state: State, part: Fixes) -> float:
+def _once(state: State, part: Fixes, days: int) -> float:
     heard = datetime.fromtimestamp(float(part.time[-1]), UTC)
     began = time.perf_counter()
-    conclude(fold(state, part), Dossier(claim=Claim(30, None)), as_of=heard)
+    conclude(fold(state, part), Dossier(claim=Claim(days, None)), as_of=heard)
     return 1e3 * (time.perf_counter() - began)

@@ -29,28 +29,28 @@ from workers.evaluate import evaluate
 
 SLUG: Final = "bench-judged"
 DAYS: Final = 3
-BATCH: Final = 8
 EDGE: Final = 20
 
 
-def measure(*, rounds: int) -> tuple[Measured, Measured, Measured]:
+def measure(*, rounds: int, batch: int, long: int) -> tuple[Measured, Measured, Measured]:
     """Trips a second under the dense outlines, nothing of a trip known before, on one core.
 
-    A round is a trip of each of eight travellers. Then the first twenty and the last twenty uploads
-    of a trip of thirty days, each from its first statement until the verdict with it is recorded.
+    A round is a trip of each of `batch` travellers. Then the first twenty and the last twenty
+    uploads of a trip of `long` days, each from its first statement until the verdict with it is
+    recorded.
     """
     side = Measured(("Basis data sampai putusan", "Database to the verdict"), "trips/s")
     with _regency() as tenant:
-        admin, *travellers = _members(tenant)
+        admin, *travellers = _members(tenant, batch + 1)
         recorded = [
-            _record(tenant, admin, travellers[i % BATCH], i)
-            for i in followed(range((rounds + 1) * BATCH))
+            _record(tenant, admin, travellers[i % batch], i, round_=i // batch)
+            for i in followed(range((rounds + 1) * batch))
         ]
-        batches = (recorded[i : i + BATCH] for i in range(0, len(recorded), BATCH))
+        batches = (recorded[i : i + batch] for i in range(0, len(recorded), batch))
         with _one_core():
             alternate([(side, lambda: _rate(tenant, next(batches)))], rounds=rounds)
             _check(tenant, len(recorded))
-            return side, *_month(tenant, admin, travellers[-1])
+            return side, *_long(tenant, admin, travellers[-1], long)
 
 
 @contextmanager
@@ -68,21 +68,21 @@ def _regency() -> Iterator[Tenant]:
         birth.drop_tenant(SLUG)
 
 
-def _members(tenant: Tenant) -> list[Viewer]:
-    """Who sends, then the travellers: some that go by turns, and one for a month."""
+def _members(tenant: Tenant, travellers: int) -> list[Viewer]:
+    """Who sends, then the travellers."""
     with tenant.session(readonly=False) as session:
         return [
             access.viewer_of(people.add_member(session, Invitation(name, roles), today=_today()))
             for name, roles in (
                 ("Admin Ukur", frozenset({Role.TENANT_ADMIN, Role.HEAD_OF_OFFICE})),
-                *((f"Pengukur {i}", frozenset({Role.TRAVELLER})) for i in range(BATCH + 1)),
+                *((f"Pengukur {i}", frozenset({Role.TRAVELLER})) for i in range(travellers)),
             )
         ]
 
 
-def _record(tenant: Tenant, admin: Viewer, traveller: Viewer, number: int) -> UUID:
+def _record(tenant: Tenant, admin: Viewer, traveller: Viewer, number: int, *, round_: int) -> UUID:
     """A trip with its letter and all of its track."""
-    first = _today() - timedelta(days=1 + DAYS * (number // BATCH + 1))
+    first = _today() - timedelta(days=1 + DAYS * (round_ + 1))
     trip_id = _issue(tenant, admin, traveller, f"094/{number}", first, DAYS)
     for part in uploads(journey(DAYS, seed=100 + number, start=_midnight(first), spread=0.01)):
         _send(tenant, traveller, trip_id, part)
@@ -118,11 +118,11 @@ def _send(tenant: Tenant, traveller: Viewer, trip_id: UUID, part: Fixes) -> None
         raise Refused(str(receipt))
 
 
-def _month(tenant: Tenant, admin: Viewer, traveller: Viewer) -> tuple[Measured, Measured]:
-    """The edges of a trip of thirty days, each upload judged as it arrives."""
-    first = _today() - timedelta(days=31)
-    trip_id = _issue(tenant, admin, traveller, "094/sebulan", first, 30)
-    parts = uploads(journey(30, seed=2, start=_midnight(first)))
+def _long(tenant: Tenant, admin: Viewer, traveller: Viewer, days: int) -> tuple[Measured, Measured]:
+    """The edges of a long trip, each upload judged as it arrives."""
+    first = _today() - timedelta(days=days + 1)
+    trip_id = _issue(tenant, admin, traveller, "094/panjang", first, days)
+    parts = uploads(journey(days, seed=2, start=_midnight(first)))
     sides = (
         Measured(("Unggahan pertama, basis data", "First uploads, database"), "ms"),
         Measured(("Unggahan terakhir, basis data", "Last uploads, database"), "ms"),
