@@ -44,7 +44,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
     ("measure", "sides", "results"),
     [
         (
-            lambda *where: ingest.measure(*where, rounds=1, uploads=64, singles=128),
+            lambda *where: ingest.measure(*where, rounds=1, uploads=64, singles=512),
             13,
             [
                 "Rasio laju, 100 titik : COPY: ",

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,13 @@ def fresh(overseer: FrontEnd, code: str = "64.72") -> dict[str, Any]:
     (regency,) = overseer.ask(FRESHNESS, code=code)["regencies"]["nodes"]
     found: dict[str, Any] = regency["freshness"]
     return found
+
+
+def stands_still(overseer: FrontEnd) -> bool:
+    """Whether nothing is heard of Samarinda for longer than it is silent between two signs."""
+    before = fresh(overseer)["asOf"]
+    time.sleep(4)
+    return fresh(overseer)["asOf"] == before
 
 
 def known(overseer: FrontEnd, case: str) -> dict[str, Any] | None:
@@ -148,6 +156,7 @@ def test_an_unreachable_regency_is_marked_and_stays_readable(people, issue, over
         assert until(lambda: not fresh(overseer)["reachable"])
         assert fresh(overseer, "64.71")["reachable"], "the others go on"
         missed = astray(people, issue)
+        assert until(lambda: stands_still(overseer)), "what was on its way has come"
         first, second = fresh(overseer), fresh(overseer)
         assert first["asOf"] == second["asOf"] is not None
         assert 0 < first["ageSeconds"] < second["ageSeconds"]

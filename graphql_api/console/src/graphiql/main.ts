@@ -1,6 +1,7 @@
-import { createGraphiQLFetcher } from '@graphiql/toolkit';
+import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import 'graphiql/style.css';
+import { type DocumentNode, getOperationAST, parse } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { createElement } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -8,10 +9,26 @@ import { at, realm } from '@/realm';
 import './style.css';
 
 const url = at('graphql');
-const fetcher = createGraphiQLFetcher({
+const send = createGraphiQLFetcher({
   url,
   wsClient: createClient({ url: url.replace(/^/, location.origin.replace(/^http/, 'ws')) }),
 });
+
+function parsed(query: string): DocumentNode | undefined {
+  try {
+    return parse(query);
+  } catch {
+    return undefined; // the service says what is wrong with it
+  }
+}
+
+/** By the way its operation needs: what the editor knows of it lags behind what is typed. */
+const fetcher: Fetcher = (params, options) => {
+  const documentAST = parsed(params.query);
+  const operation = documentAST && getOperationAST(documentAST, params.operationName);
+  const operationName = operation?.name?.value ?? params.operationName ?? null;
+  return send({ ...params, operationName }, { ...options, documentAST });
+};
 
 const WHO = realm.isProvince ? '{ viewerName }' : '{ viewer { name roles } }';
 const FIRST = `# ${realm.name}: ${url}
