@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from graphql_api.front import DIST
 from infra import browser
@@ -16,6 +16,8 @@ from infra.world import World
 
 AXE = DIST.parent / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+expect.set_options(timeout=15_000)
+
 NARROW = {"width": 360, "height": 740}
 WIDE = {"width": 1280, "height": 900}
 

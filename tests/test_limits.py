@@ -105,8 +105,20 @@ def test_too_much_is_refused_before_it_runs(
     assert len(answer.content) < 5_000
 
 
+@pytest.fixture(scope="module")
+def pace() -> float:
+    """What this machine needs to read a document of a thousand fields, which nobody refuses."""
+
+    def seconds() -> float:
+        started = time.thread_time()
+        parse("{" + "name " * 1000 + "}")
+        return time.thread_time() - started
+
+    return min(seconds() for _ in range(5))
+
+
 @pytest.mark.parametrize(("query", "code"), TOO_MUCH.values(), ids=TOO_MUCH)
-def test_too_much_is_refused_quickly(query: str, code: str | None) -> None:
+def test_too_much_is_refused_quickly(pace: float, query: str, code: str | None) -> None:
     def seconds(comment: str) -> float:
         """Of a document not seen before."""
         started = time.thread_time()
@@ -115,7 +127,7 @@ def test_too_much_is_refused_quickly(query: str, code: str | None) -> None:
         return time.thread_time() - started
 
     operation = "A" if "query A" in query else None
-    assert min(seconds(f"#{n}") for n in range(3)) < 0.05
+    assert min(seconds(f"#{n}") for n in range(3)) < 10 * pace
 
 
 @pytest.mark.parametrize(
@@ -128,14 +140,14 @@ def test_too_much_is_refused_quickly(query: str, code: str | None) -> None:
     ],
     ids=["unknown fields", "repeated fields", "fragments that overlap"],
 )  # fmt: skip
-def test_the_slowest_documents_within_the_limits(query: str) -> None:
+def test_the_slowest_documents_within_the_limits(pace: float, query: str) -> None:
     def seconds(comment: str) -> float:
         started = time.thread_time()
         result = asyncio.run(SCHEMA.execute(query + comment))
         assert not any("TOO" in str(error.extensions) for error in result.errors or ())
         return time.thread_time() - started
 
-    assert min(seconds(f"#{n}") for n in range(3)) < 0.1
+    assert min(seconds(f"#{n}") for n in range(3)) < 25 * pace
 
 
 def test_a_document_just_within_the_limits_runs(client: httpx2.Client) -> None:

@@ -27,7 +27,7 @@ const fetcher: Fetcher = (params, options) => {
   const documentAST = parsed(params.query);
   const operation = documentAST && getOperationAST(documentAST, params.operationName);
   const operationName = operation?.name?.value ?? params.operationName ?? null;
-  return send({ ...params, operationName }, { ...options, documentAST });
+  return send({ ...params, operationName }, documentAST ? { ...options, documentAST } : options);
 };
 
 const WHO = realm.isProvince ? '{ viewerName }' : '{ viewer { name roles } }';
