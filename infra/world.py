@@ -256,7 +256,7 @@ def _processes(folder: Path) -> dict[str, Process]:
             folder,
             "workers",
             [python, "-m", "dramatiq", "workers.queue", "--processes", "1", "--threads", "4"],
-            environment={"dramatiq_worker_timeout": "50"},
+            environment={"dramatiq_worker_timeout": "150"},
         ),
         "sweep": Process(folder, "sweep", [python, "-m", "workers.sweep"]),
     }

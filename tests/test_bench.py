@@ -80,7 +80,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
             ["Rasio kelahiran : CREATE EXTENSION postgis: "],
         ),
         (
-            lambda *where: move.measure(*where, rounds=2, uploads=16),
+            lambda *where: move.measure(*where, rounds=1, uploads=16),
             3,
             ["Baris dipindahkan: "],
         ),

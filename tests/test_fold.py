@@ -60,7 +60,7 @@ def folded(plan, parts: list[Fixes]) -> State:
     return state
 
 
-@settings(deadline=None, max_examples=75)
+@settings(deadline=None, max_examples=50)
 @given(journeys(), PLANS, st.integers(0, 2**32), st.integers(1, 12), st.floats(-1, 80))
 def test_any_order_and_splitting_of_uploads_ends_in_the_verdict_of_the_oracle(
     fixes, plan, seed, parts, hour
