@@ -16,10 +16,11 @@ from infra.world import World
 
 AXE = DIST.parent / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-expect.set_options(timeout=15_000)
-
 NARROW = {"width": 360, "height": 740}
 WIDE = {"width": 1280, "height": 900}
+PATIENCE_MS = 15_000
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def visiting(world: World, chromium: Browser):
         context = chromium.new_context(
             viewport=WIDE, locale="id-ID", timezone_id="Asia/Jakarta", reduced_motion="reduce"
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         visit = Visit(world, context, context.new_page())
         visits.append((visit, quiet))
         try:
