@@ -24,7 +24,7 @@ from tenants import catalogue
 from tenants.models import TripProgress
 
 ZONE = ZoneInfo("Asia/Makassar")
-EACH = 242
+EACH = 600
 TRAVELLERS = tuple(
     Traveller(slug, f"orang{number:02}", f"Orang {number:02} {slug.title()}", None)
     for slug in ("samarinda", "balikpapan")

@@ -186,6 +186,7 @@ def test_a_track_that_contradicts_it_is_for_a_human(people, issue, desk):
     def kinds() -> list[str]:
         return [one["kind"] for one in sent(inspector, trip)["deviations"]]
 
+    assert until(lambda: len(sent(inspector, trip)["visa"]) == 2)
     assert until(lambda: kinds() == ["VISUM_MISMATCH"]), kinds()
     (mismatch,) = verdict(inspector, trip["id"])["deviations"]
     assert (mismatch["severity"], mismatch["regionCode"], mismatch["plannedRegionCode"]) == (
