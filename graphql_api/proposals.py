@@ -58,7 +58,7 @@ class TripProposal:
     async def proposed_by_name(row: strawberry.Parent[proposals.TripProposal], info: Info) -> str:
         return await info.context.names.load(row.proposed_by_id)
 
-    @strawberry.field(description="Who approved it or sent it back.")
+    @strawberry.field(description="Who approved it, sent it back or withdrew it.")
     async def decided_by_name(
         row: strawberry.Parent[proposals.TripProposal], info: Info
     ) -> str | None:
@@ -88,6 +88,9 @@ ApproveProposalResult = Annotated[
 ReturnProposalResult = Annotated[
     TripProposal | NotFound | NotAllowed | InvalidInput | WrongState,
     strawberry.union("ReturnProposalResult"),
+]
+WithdrawProposalResult = Annotated[
+    TripProposal | NotFound | NotAllowed | WrongState, strawberry.union("WithdrawProposalResult")
 ]
 
 
@@ -172,4 +175,13 @@ class ProposalMutation:
             key,
             reason=reason,
             now=datetime.now(UTC),
+        )
+
+    @strawberry.mutation(
+        graphql_type=WithdrawProposalResult,
+        description="Take back a proposal that waits (*ditarik*), as who could propose it.",
+    )
+    async def withdraw_proposal(self, info: Info, key: Id) -> proposals.TripProposal:
+        return await info.context.write(
+            proposals.withdraw, info.context.signed_in, key, now=datetime.now(UTC)
         )

@@ -14,7 +14,7 @@ from sqlalchemy import ForeignKey, Index, Select, func, select, tuple_
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
 
 from tenants import access, plans, trips
-from tenants.access import Viewer
+from tenants.access import ISSUERS, Viewer
 from tenants.letters import Letter
 from tenants.models import Base, Member, Role
 from tenants.plans import TripPlan, text_of
@@ -25,6 +25,7 @@ class ProposalState(StrEnum):
     WAITING = "WAITING"
     APPROVED = "APPROVED"
     RETURNED = "RETURNED"
+    WITHDRAWN = "WITHDRAWN"
 
 
 class TripProposal(Base):
@@ -97,7 +98,7 @@ def approve(
     session: Session, viewer: Viewer, proposal_id: UUID, *, home_zone: str, now: datetime
 ) -> TripProposal:
     """Issue what was proposed; raises `OverlappingTrip` when the days were taken meanwhile."""
-    proposal = _waiting(session, viewer, proposal_id)
+    proposal = _to_decide(session, viewer, proposal_id)
     trip = trips.send(
         session,
         proposal.traveller,
@@ -119,15 +120,31 @@ def send_back(
     session: Session, viewer: Viewer, proposal_id: UUID, *, reason: str, now: datetime
 ) -> TripProposal:
     """Refuse a proposal for a reason; the operator may propose anew."""
-    proposal = _waiting(session, viewer, proposal_id)
+    proposal = _to_decide(session, viewer, proposal_id)
     proposal.reason = text_of("reason", reason)
     _decide(session, proposal, viewer, ProposalState.RETURNED, now)
     return proposal
 
 
-def _waiting(session: Session, viewer: Viewer, proposal_id: UUID) -> TripProposal:
-    """A proposal that the viewer may decide on, locked: as who signs, or as head of that office."""
+def withdraw(session: Session, viewer: Viewer, proposal_id: UUID, *, now: datetime) -> TripProposal:
+    """Take back what nobody has decided yet, as an operator who could propose it."""
+    viewer.require(*ISSUERS)
+    proposal = _waiting(session, viewer, proposal_id)
+    _decide(session, proposal, viewer, ProposalState.WITHDRAWN, now)
+    return proposal
+
+
+def _to_decide(session: Session, viewer: Viewer, proposal_id: UUID) -> TripProposal:
+    """What waits for the viewer, locked: as who signs, or as head of that office."""
     viewer.require(Role.HEAD_OF_OFFICE)
+    found = _waiting(session, viewer, proposal_id)
+    if found.traveller_id == viewer.member_id:
+        raise InvalidInput("id", "usulan untuk diri sendiri", "is for yourself")
+    return found
+
+
+def _waiting(session: Session, viewer: Viewer, proposal_id: UUID) -> TripProposal:
+    """A proposal that the viewer may see and that waits, locked."""
     found = session.scalar(
         _seen(viewer).where(TripProposal.id == proposal_id).with_for_update(of=TripProposal)
     )
@@ -135,8 +152,6 @@ def _waiting(session: Session, viewer: Viewer, proposal_id: UUID) -> TripProposa
         raise NotFound("Usulan")
     if found.state is not ProposalState.WAITING:
         raise WrongState(found.state)
-    if found.traveller_id == viewer.member_id:
-        raise InvalidInput("id", "usulan untuk diri sendiri", "is for yourself")
     return found
 
 

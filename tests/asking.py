@@ -98,6 +98,7 @@ UNMET = {
     "endDailyAllowance": {"WrongState"},
     "withdrawSharingAgreement": {"WrongState"},
     "proposeTrip": {"WrongState"},
+    "withdrawProposal": {"InvalidInput"},
 } | {name: {"WrongState"} for name in STATELESS}
 """The problems that a mutation cannot meet."""
 MUTATIONS = {
@@ -113,6 +114,7 @@ MUTATIONS = {
     ),
     "approveProposal": ({"id": "UUID!"}, PROPOSAL + PLAN_PROBLEM),
     "returnProposal": ({"id": "UUID!", "reason": "String!"}, PROPOSAL),
+    "withdrawProposal": ({"id": "UUID!"}, PROPOSAL),
     "reviseTrip": ({"id": "UUID!", "plan": "PlanInput!", "reason": "String!"}, TRIP + TRIP_PROBLEM),
     "extendTrip": ({"id": "UUID!", "endsOn": "Date!", "reason": "String!"}, TRIP + TRIP_PROBLEM),
     "cancelTrip": ({"id": "UUID!", "reason": "String!"}, TRIP + TRIP_PROBLEM),

@@ -142,8 +142,10 @@ def test_the_operator_proposes_and_amends_what_came_back(visiting, people):
         page.get_by_role("link", name="Lihat usulan").click()
         waiting = page.get_by_role("article", name=who.name)
         expect(waiting).to_contain_text("Menunggu persetujuan")
-        # She cannot approve it herself, by button or by key.
-        expect(waiting.get_by_role("button")).to_have_count(0)
+        # She may take it back, but not approve it herself.
+        expect(waiting.get_by_role("button")).to_have_accessible_name(
+            f"Tarik usulan untuk {who.name}"
+        )
         with visiting() as other:
             theirs = other.sign_in("kepala", path="proposals")
             proposal = theirs.get_by_role("article", name=who.name)
@@ -166,6 +168,15 @@ def test_the_operator_proposes_and_amends_what_came_back(visiting, people):
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Usulkan ke pemberi tugas").click()
         expect(page.get_by_role("status")).to_contain_text("diusulkan")
+        page.get_by_role("link", name="Lihat usulan").click()
+        waiting.get_by_role("button", name="Tarik usulan").click()
+        expect(waiting).to_contain_text("Tarik usulan ini?")
+        visit.accessible()
+        waiting.get_by_role("button", name="Ya").click()
+        expect(page.get_by_role("status")).to_contain_text(f"Usulan untuk {who.name} ditarik.")
+        expect(waiting).to_have_count(0)
+        page.get_by_label("Ditarik").check()
+        waiting.get_by_role("link", name="Perbaiki dan usulkan lagi").wait_for()
 
 
 def test_who_is_where_today(visiting, people, head, staff, go):

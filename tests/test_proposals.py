@@ -202,6 +202,29 @@ def test_sent_back_for_a_reason(propose, someone, operator, head):
     ]
 
 
+def test_withdrawn_before_anybody_decided(propose, people, someone, operator, head):
+    proposal = propose(someone)
+    with nothing_changes():
+        for who in (head, people.as_("inspektur"), someone.front_end):
+            assert ask(who, "withdrawProposal", id=proposal["id"])["code"] == "NOT_ALLOWED"
+        elsewhere = people.as_("operator", "balikpapan")
+        for who, key in ((elsewhere, proposal["id"]), (operator, nowhere())):
+            assert ask(who, "withdrawProposal", id=key)["code"] == "NOT_FOUND"
+    withdrawn = ask(operator, "withdrawProposal", id=proposal["id"])
+    assert (withdrawn["state"], withdrawn["decidedByName"]) == ("WITHDRAWN", "Rina Operator")
+    assert proposal["id"] not in waiting(head)
+    with nothing_changes():
+        for who, what in ((head, "approveProposal"), (operator, "withdrawProposal")):
+            assert ask(who, what, id=proposal["id"])["was"] == "WITHDRAWN"
+    # Her own trip, which she could never have approved, too.
+    hers = people.fresh()
+    enter("UPDATE member SET roles = '{OPERATOR}' WHERE id = CAST(:id AS uuid)", id=hers.id)
+    own = propose(hers, by=hers.front_end)
+    assert ask(hers.front_end, "withdrawProposal", id=own["id"])["state"] == "WITHDRAWN"
+    again = propose(someone, number=proposal["letterNumber"])
+    assert ask(head, "approveProposal", id=again["id"])["state"] == "APPROVED"
+
+
 def test_days_that_are_taken(propose, issue, people, someone, head):
     planned = weeks()
     one, other = propose(someone, planned), propose(someone, planned)

@@ -3,7 +3,8 @@
 They are born as by `jejak tenant add`, on as many PostgreSQL servers as they need, and the province
 follows each. What is seen of them at the province came by replication. The sweep, to which 514
 regencies on two cores are work for most of one, runs while memory and connections are counted, and
-rests while births and pages are timed.
+rests while births and pages are timed. A timed birth begins when the province holds what the
+regency before it published.
 """
 
 import time
@@ -29,7 +30,7 @@ from tenants.server import admin, names_of, prepare_server
 
 SHARED_BY: Final = 50
 """Regencies on one server: each one's sender reads the log of all, also while one is born."""
-LAST: Final = 5
+LAST: Final = 8
 """The births whose median is taken, up to the one that is named."""
 ROUND: Final = 20.0
 """Seconds in which the sweep has been to the first hundred regencies at least."""
@@ -52,6 +53,7 @@ def measure(
     Without `drop`, for servers that go themselves, the regencies are left there.
     """
     few, every = regencies
+    timed = {number - before for number in regencies for before in range(LAST)}
     pages_of: dict[int, list[Measured]] = {}
     taken: dict[int, list[tuple[Text, str, float]]] = {}
     with ExitStack() as stack:
@@ -61,9 +63,12 @@ def measure(
         stack.callback(lambda: None if sweep.running else sweep.start())
         born = stack.enter_context(_Regencies(running, shared_by, drop=drop))
         for number in followed(range(1, every + 1)):
+            if number in timed:
+                _await_figures(number - 1)
             born.one_more()
             if number in regencies:
                 _await_figures(number)
+                _analyse()
                 pages_of[number] = pages(overseer, number, rounds)
                 sweep.start()
                 _ask_each(running, number)
@@ -183,6 +188,10 @@ def _await_figures(number: int) -> None:
 
         if not happens(received, seconds=600):
             raise Refused("the province does not receive all regencies")
+
+
+def _analyse() -> None:
+    with admin(names_of(PROVINCE.slug).database) as province:
         province.execute("VACUUM ANALYZE")
 
 

@@ -5,6 +5,7 @@ const states: Record<ProposalState, string> = {
   WAITING: 'Menunggu persetujuan',
   APPROVED: 'Disetujui',
   RETURNED: 'Dikembalikan',
+  WITHDRAWN: 'Ditarik',
 };
 
 export const t = texts(
@@ -25,6 +26,10 @@ export const t = texts(
     reason: 'Alasan dikembalikan',
     approved: (name: string) => `Perjalanan ${name} disetujui dan diterbitkan.`,
     returned: (name: string) => `Usulan untuk ${name} dikembalikan.`,
+    withdraw: 'Tarik usulan',
+    withdrawOf: (name: string) => `untuk ${name}`,
+    withdrawSure: 'Tarik usulan ini?',
+    withdrawn: (name: string) => `Usulan untuk ${name} ditarik.`,
     open: 'Buka perjalanan',
     amend: 'Perbaiki dan usulkan lagi',
     transit: 'Transit',
@@ -34,7 +39,12 @@ export const t = texts(
     title: 'Proposed trips',
     about: 'What is proposed is no trip yet: nobody is tracked before it is approved.',
     which: 'State of the proposals',
-    states: { WAITING: 'Waits for approval', APPROVED: 'Approved', RETURNED: 'Sent back' },
+    states: {
+      WAITING: 'Waits for approval',
+      APPROVED: 'Approved',
+      RETURNED: 'Sent back',
+      WITHDRAWN: 'Withdrawn',
+    },
     none: 'No proposals here.',
     key: 'The key A approves the proposal in focus; arrows or J and K move.',
     proposedBy: (name, at) => `Proposed by ${name}, ${at}`,
@@ -47,6 +57,10 @@ export const t = texts(
     reason: 'Reason for sending it back',
     approved: (name) => `The trip of ${name} is approved and issued.`,
     returned: (name) => `The proposal for ${name} is sent back.`,
+    withdraw: 'Withdraw',
+    withdrawOf: (name) => `the proposal for ${name}`,
+    withdrawSure: 'Withdraw this proposal?',
+    withdrawn: (name) => `The proposal for ${name} is withdrawn.`,
     open: 'Open the trip',
     amend: 'Amend and propose again',
     transit: 'Transit',
