@@ -115,7 +115,7 @@ def travellers(people: People) -> tuple[Traveller, ...]:
         ),
         (
             lambda *where: scale.measure(
-                *where, rounds=1, regencies=(8, 9), shared_by=8, seconds=1.0
+                *where, rounds=1, regencies=(8, 9), shared_by=8, seconds=1.0, rest=0.0
             ),
             18,
             [
