@@ -179,18 +179,28 @@ def _report(
         return
     console = Console(highlight=False)
     console.print(table(cases))
-    shown = Table("Daerah", "Perjalanan", *NAMES.values(), "Temuan terbuka", "Rupiah dipersoalkan")
-    for regency in regencies:
-        counts = {count["outcome"]: str(count["trips"]) for count in regency["verdicts"]}
-        shown.add_row(
-            regency["name"],
-            str(regency["trips"]),
-            *(counts[outcome] for outcome in NAMES),
-            str(regency["openDeviations"]),
-            rupiah(Decimal(regency["amountAtStake"])),
-        )
-    console.print(shown)
+    console.print(side_by_side(regencies))
     console.print("Semua putusan sesuai harapan." if good else "Ada putusan yang tidak diharapkan.")
+
+
+def side_by_side(regencies: Sequence[dict[str, Any]]) -> Table:
+    """A column each: as rows their rupiah would be cut off on a narrow terminal."""
+    shown = Table("")
+    figures = []
+    for regency in regencies:
+        shown.add_column(regency["name"], justify="right")
+        counts = {count["outcome"]: count["trips"] for count in regency["verdicts"]}
+        figures.append(
+            {
+                "Perjalanan": regency["trips"],
+                **{name: counts[outcome] for outcome, name in NAMES.items()},
+                "Temuan terbuka": regency["openDeviations"],
+                "Rupiah dipersoalkan": rupiah(Decimal(regency["amountAtStake"])),
+            }
+        )
+    for name in figures[0]:
+        shown.add_row(name, *(str(each[name]) for each in figures))
+    return shown
 
 
 def rupiah(amount: Decimal) -> str:
