@@ -1,6 +1,7 @@
 """A regency that cannot be reached, a province that is away, a slot that is lost: and then?"""
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import psycopg
 import pytest
 from asking import sql
 from conftest import SANGATTA, verdict
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL
 from test_province import own_figures as counted_there
 from test_province import told
 from test_verdicts import travel
@@ -169,6 +172,35 @@ def test_an_unreachable_regency_is_marked_and_stays_readable(people, issue, over
     again = fresh(overseer)
     assert again["reachable"]
     assert again["asOf"] > first["asOf"]
+
+
+def test_a_server_that_hangs_gives_no_sign(overseer):
+    """PostgreSQL has a worker that only tries to connect say that it heard something just now."""
+
+    def worker() -> int | None:
+        (pid,) = province.execute(
+            "SELECT pid FROM pg_stat_subscription WHERE subname = 'jejak_samarinda'"
+            " AND relid IS NULL"
+        ).fetchone()
+        return pid
+
+    change = SQL("ALTER SUBSCRIPTION jejak_samarinda CONNECTION {}")
+    with admin("jejak_province") as province:
+        assert until(lambda: fresh(overseer)["reachable"])
+        before = worker()
+        (dsn,) = province.execute(
+            "SELECT subconninfo FROM pg_subscription WHERE subname = 'jejak_samarinda'"
+        ).fetchone()
+        try:
+            with socket.create_server(("127.0.0.1", 0)) as silent:
+                hangs = make_conninfo(dsn, host="127.0.0.1", port=silent.getsockname()[1])
+                province.execute(change.format(hangs))
+                assert until(lambda: worker() not in (None, before))
+                assert not fresh(overseer)["reachable"]
+                assert stands_still(overseer)
+        finally:
+            province.execute(change.format(dsn))
+    assert until(lambda: fresh(overseer)["reachable"])
 
 
 def test_what_the_province_missed_comes_by_itself(people, issue, overseer):

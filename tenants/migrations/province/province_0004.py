@@ -147,7 +147,8 @@ INSERT INTO indicator_due (tenant, month)
 """
 
 # As of when, by the apply worker's word. What it last heard is kept: of a worker that is gone
-# PostgreSQL knows nothing. Slots are seen of regencies on the province's own server only.
+# PostgreSQL knows nothing; one that is still connecting claims to have heard something when it
+# began, but has received nothing. Slots are seen of regencies on the province's own server only.
 FRESHNESS = """
 CREATE TABLE regency_receipt (
     code text PRIMARY KEY,
@@ -158,6 +159,7 @@ LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
     SELECT regency.code, 'jejak_' || replace(slug, '-', '_'), last_msg_receipt_time
     FROM regency LEFT JOIN pg_stat_subscription
         ON subname = 'jejak_' || replace(slug, '-', '_') AND relid IS NULL AND pid IS NOT NULL
+            AND received_lsn IS NOT NULL
 $$;
 CREATE FUNCTION note_receipts() RETURNS void LANGUAGE sql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
