@@ -185,21 +185,23 @@ def _report(
 
 def side_by_side(regencies: Sequence[dict[str, Any]]) -> Table:
     """A column each: as rows their rupiah would be cut off on a narrow terminal."""
+    counts = [
+        {count["outcome"]: count["trips"] for count in regency["verdicts"]} for regency in regencies
+    ]
+    rows = [
+        ("Perjalanan", [regency["trips"] for regency in regencies]),
+        *((name, [count[outcome] for count in counts]) for outcome, name in NAMES.items()),
+        ("Temuan terbuka", [regency["openDeviations"] for regency in regencies]),
+        (
+            "Rupiah dipersoalkan",
+            [rupiah(Decimal(regency["amountAtStake"])) for regency in regencies],
+        ),
+    ]
     shown = Table("")
-    figures = []
     for regency in regencies:
         shown.add_column(regency["name"], justify="right")
-        counts = {count["outcome"]: count["trips"] for count in regency["verdicts"]}
-        figures.append(
-            {
-                "Perjalanan": regency["trips"],
-                **{name: counts[outcome] for outcome, name in NAMES.items()},
-                "Temuan terbuka": regency["openDeviations"],
-                "Rupiah dipersoalkan": rupiah(Decimal(regency["amountAtStake"])),
-            }
-        )
-    for name in figures[0]:
-        shown.add_row(name, *(str(each[name]) for each in figures))
+    for name, figures in rows:
+        shown.add_row(name, *map(str, figures))
     return shown
 
 

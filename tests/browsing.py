@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from asking import happens
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from graphql_api.front import DIST
@@ -102,3 +103,8 @@ def visiting(world: World, chromium: Browser):
 def heading(page: Page, text: str) -> None:
     """Wait for a view by its heading."""
     page.get_by_role("heading", level=1, name=re.compile(re.escape(text))).wait_for()
+
+
+def installed(page: Page) -> None:
+    """Wait until the page's worker keeps it for when there is no network."""
+    assert happens(lambda: page.evaluate("navigator.serviceWorker.controller !== null"), 10)

@@ -282,16 +282,18 @@ def verdict(viewer: FrontEnd, trip_id: str) -> dict[str, Any]:
     return found
 
 
+def host_desk(people: People) -> Someone:
+    """Somebody at the host desk of Balikpapan, at whom no other test has guessed codes."""
+    someone = people.fresh("balikpapan")
+    change = "UPDATE member SET roles = '{HOST_DESK}' WHERE name = :name"
+    enter(change, "balikpapan", name=someone.name)
+    return someone
+
+
 @pytest.fixture
 def desk(people: People) -> FrontEnd:
-    """A host desk of Balikpapan that no other test has guessed codes at."""
-    someone = people.fresh("balikpapan")
-    enter(
-        "UPDATE member SET roles = '{HOST_DESK}' WHERE name = :name",
-        "balikpapan",
-        name=someone.name,
-    )
-    return someone.front_end
+    """A host desk of a test's own."""
+    return host_desk(people).front_end
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from asking import enter
 from browsing import heading, visiting  # noqa: F401
-from conftest import Someone, plan
+from conftest import Someone, host_desk, plan
 from playwright.sync_api import Browser, Locator, Page, expect
 from visa import incoming, shown, told
 
@@ -66,10 +66,7 @@ def chromium(camera: Path) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def receiver(people) -> Someone:
     """A host desk of Balikpapan of this file's own."""
-    someone = people.fresh("balikpapan")
-    change = "UPDATE member SET roles = '{HOST_DESK}' WHERE name = :name"
-    enter(change, "balikpapan", name=someone.name)
-    return someone
+    return host_desk(people)
 
 
 @pytest.fixture

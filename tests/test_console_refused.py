@@ -1,8 +1,8 @@
 """What a browser may refuse: where it is, its camera; and a page older than what is served."""
 
-from asking import enter, happens, sql
-from browsing import chromium, heading, visiting  # noqa: F401
-from conftest import plan
+from asking import happens, sql
+from browsing import chromium, heading, installed, visiting  # noqa: F401
+from conftest import host_desk, plan
 from playwright.sync_api import expect
 from visa import shown, told
 
@@ -30,11 +30,8 @@ def test_a_refused_location_is_said_and_explains_the_silence(visiting, people, i
         assert happens(lambda: sql(SILENCES, id=trip_id) == [("NO_PERMISSION", True)], 10)
 
 
-def test_a_desk_without_a_camera_types_the_code(visiting, people, issue) -> None:
-    desk, guest = people.fresh("balikpapan"), people.fresh()
-    change = "UPDATE member SET roles = '{HOST_DESK}' WHERE name = :name"
-    enter(change, "balikpapan", name=desk.name)
-    trip = issue(guest, plan(starts=-1))
+def test_a_desk_without_a_camera_types_the_code(visiting, people, here) -> None:
+    desk, (guest, trip) = host_desk(people), here
     told(desk.front_end, trip)
     with visiting() as visit:
         page = visit.sign_in(desk.username, "balikpapan", "desk")
@@ -53,7 +50,7 @@ def test_a_newer_version_is_offered_and_taken(visiting, people, issue) -> None:
     with visiting() as visit:
         page = visit.sign_in(who.username)
         heading(page, "Tugas saya")
-        assert happens(lambda: page.evaluate("navigator.serviceWorker.controller !== null"), 10)
+        installed(page)
         page.reload()
         heading(page, "Tugas saya")
         offer = page.get_by_text("Versi baru tersedia.")

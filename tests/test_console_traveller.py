@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from asking import happens, sql
-from browsing import chromium, heading, visiting  # noqa: F401
+from browsing import chromium, heading, installed, visiting  # noqa: F401
 from conftest import plan
 from playwright.sync_api import Page, expect
 from test_access import stayed_home  # noqa: F401
@@ -18,7 +18,6 @@ PICTURE = b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 TRACK = "query ($id: UUID!) { trip(id: $id) { track { fixCount } } }"
-CONTROLLED = "navigator.serviceWorker.controller !== null"
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def test_positions_are_kept_without_a_network_and_sent_once(visiting, away) -> N
         page.get_by_role("button", name="Catat dengan halaman ini").click()
         expect(tracking).to_contain_text("Halaman ini mencatat posisi")
         assert happens(lambda: fixes(who, trip_id) == 1, 10)
-        assert happens(lambda: page.evaluate(CONTROLLED), 10)
+        installed(page)
         visit.context.set_offline(True)
         waiting = page.get_by_text(re.compile(r"^\d+ posisi menunggu dikirim"))
         for number in (1, 2, 3):
@@ -173,7 +172,7 @@ def test_a_check_in_with_a_photo_is_seen_and_so_is_who_looked(visiting, away) ->
         stand(visit.page, 117.15)
         page = visit.sign_in(who.username)
         heading(page, "Tugas saya")
-        assert happens(lambda: page.evaluate(CONTROLLED), 10)
+        installed(page)
         visit.context.set_offline(True)
         page.get_by_label("Foto (bila perlu)").set_input_files(
             {"name": "foto.png", "mimeType": "image/png", "buffer": PICTURE}
@@ -223,7 +222,7 @@ def test_two_regencies_never_mix_and_signing_out_leaves_nothing(visiting, people
         stand(visit.page, 117.15)
         page = visit.sign_in(here.username)
         heading(page, "Tugas saya")
-        assert happens(lambda: page.evaluate(CONTROLLED), 10)
+        installed(page)
         visit.context.set_offline(True)
         page.get_by_role("button", name="Catat dengan halaman ini").click()
         expect(page.get_by_text("1 posisi menunggu dikirim")).to_be_visible()
